@@ -75,7 +75,9 @@ class Ref {
   TnObject* header() const { return reinterpret_cast<TnObject*>(const_cast<std::remove_const_t<T>*>(p_)); }
 
  protected:
-  T* p_ = nullptr;
+  // Read in place from the payload of a TnValue (Value::ref), where it is stored as a TnObject*.
+  typedef T* __attribute__((may_alias)) Pointer;
+  Pointer p_ = nullptr;
 };
 
 inline std::string_view string_view_of(const TnValue& v) {
@@ -156,7 +158,7 @@ class Value {
   // In-place views of an object payload as the C++ reference of that type (Node, Array, Map, ...). Unchecked.
   template <class R>
   const R& ref() const {
-    return reinterpret_cast<const R&>(v_.as.object);
+    return *reinterpret_cast<const R*>(reinterpret_cast<const char*>(&v_) + offsetof(TnValue, as));
   }
 
  private:
