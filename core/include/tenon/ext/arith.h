@@ -1,4 +1,12 @@
-/* "tenon.host.arith/1": integer reasoning about loop-level expressions. An analyzer belongs to one thread at a time. */
+/* "tenon.host.arith/1": integer reasoning about loop-level expressions. An analyzer belongs to one thread at a time.
+ *
+ * What is said of an expression holds for every assignment of its variables that the bindings and constraints allow and
+ * for which the expression has a value: it divides by no zero and no int64 operation in it overflows. int64 is the type
+ * of index arithmetic and is taken not to overflow; every other integer type wraps around, and its operations are
+ * reasoned about only where their bounds show that they do not. A simplified expression may add and multiply in another
+ * order, so it is to be evaluated with arithmetic that wraps around. Floating-point operations are left as they are.
+ *
+ * Simplifying is deterministic and its cost is bounded: what is too large or too deep comes back as it was. */
 #ifndef TENON_EXT_ARITH_H
 #define TENON_EXT_ARITH_H
 
@@ -16,12 +24,15 @@ typedef struct TnHostArith {
   void* self;
   TnAnalyzer* (*create)(void* self); /* null when out of memory */
   void (*destroy)(TnAnalyzer* analyzer);
-  /* var is in [min, min + extent). Later bindings of the same variable narrow it. */
+  /* var is in [min, min + extent). Later bindings of the same variable narrow it. Nothing is learnt about the variables
+   * of min and extent: the range may be empty. A binding made inside a constraint ends with the constraint. */
   int (*bind_range)(TnAnalyzer* analyzer, const TnNode* var, const TnNode* min, const TnNode* extent, TnValue* ret);
+  /* var equals value. Simplify replaces the variable where the value reads no memory and calls nothing. */
   int (*bind_value)(TnAnalyzer* analyzer, const TnNode* var, const TnNode* value, TnValue* ret);
-  /* The condition holds until the matching leave. */
+  /* The condition holds until the matching leave. Parts of it that read memory or call something are not used. */
   int (*enter_constraint)(TnAnalyzer* analyzer, const TnNode* condition, TnValue* ret);
   void (*leave_constraint)(TnAnalyzer* analyzer);
+  /* `*ret` is the very node that was given when nothing changed. */
   int (*simplify)(TnAnalyzer* analyzer, const TnNode* expr, TnValue* ret);
   int (*can_prove)(TnAnalyzer* analyzer, const TnNode* condition); /* 1 proven true, 0 not known */
   /* Inclusive bounds; INT64_MIN and INT64_MAX stand for none. */
