@@ -1,0 +1,102 @@
+# Builds and tests plugins, inside the tree and against an installed SDK alike.
+include_guard(GLOBAL)
+
+# A plugin from its folder: NAME.so and manifest.yaml in lib/tenon/plugins/NAME of the build tree and the install tree.
+#   tenon_add_plugin(passes-loop SOURCES src/plugin.cc ... [LIBS signature ...] [DATA file ...])
+# SOURCES are C11 or C++20; LIBS are libraries of sdk/lib by their folder name, or anything else that is linked hidden;
+# DATA files are laid beside the manifest. The one exported symbol is tenon_plugin, and nothing is left undefined.
+function(tenon_add_plugin name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;DATA" ${ARGN})
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "tenon_add_plugin(${name}): unknown arguments ${ARG_UNPARSED_ARGUMENTS}; write SOURCES before the files")
+  endif()
+  set(folder ${CMAKE_BINARY_DIR}/lib/tenon/plugins/${name})
+  set(laid)
+  foreach(file manifest.yaml ${ARG_DATA})
+    get_filename_component(base ${file} NAME)
+    add_custom_command(OUTPUT ${folder}/${base} DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file} VERBATIM
+      COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${folder}/${base})
+    list(APPEND laid ${folder}/${base})
+    install(FILES ${file} DESTINATION lib/tenon/plugins/${name})
+  endforeach()
+  add_custom_target(${name}-data ALL DEPENDS ${laid})
+  set_property(GLOBAL APPEND PROPERTY TENON_PLUGIN_NAMES ${name})
+  if(NOT ARG_SOURCES)
+    return()
+  endif()
+
+  set(exports ${CMAKE_CURRENT_BINARY_DIR}/${name}.exports)
+  file(CONFIGURE OUTPUT ${exports} CONTENT "{ global: tenon_plugin; local: *; };\n")
+  add_library(${name} MODULE ${ARG_SOURCES})
+  add_dependencies(${name} ${name}-data)
+  set_target_properties(${name} PROPERTIES
+    PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${folder} LINK_DEPENDS ${exports} BUILD_RPATH "" INSTALL_RPATH ""
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF C_STANDARD 11 C_EXTENSIONS OFF
+    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_compile_options(${name} PRIVATE -ffp-contract=off)
+  target_link_options(${name} PRIVATE -Wl,--version-script=${exports} -Wl,--exclude-libs,ALL)
+  if(NOT TENON_SANITIZE)
+    target_link_options(${name} PRIVATE -Wl,-z,defs)
+  endif()
+  target_link_libraries(${name} PRIVATE Tenon::sdk)
+  tenon_link(${name} ${ARG_LIBS})
+  install(TARGETS ${name} LIBRARY DESTINATION lib/tenon/plugins/${name})
+endfunction()
+
+# Links libraries to a target; a name that the SDK has stands for Tenon::NAME.
+function(tenon_link target)
+  foreach(library ${ARGN})
+    if(TARGET Tenon::${library})
+      set(library Tenon::${library})
+    endif()
+    target_link_libraries(${target} PRIVATE ${library})
+  endforeach()
+endfunction()
+
+# Says why a plugin cannot be built here and leaves its CMakeLists: tenon_skip_plugin(codegen-cuda "nvcc was not found").
+macro(tenon_skip_plugin name reason)
+  message(STATUS "Tenon: plugin ${name} is skipped: ${reason}")
+  set_property(GLOBAL APPEND PROPERTY TENON_PLUGINS_SKIPPED "${name}: ${reason}")
+  return()
+endmacro()
+
+# Each *.test of a folder becomes a test named PREFIX/FILE; the prefix is the name of the calling folder unless given.
+#   tenon_add_text_tests(tests [PREFIX name] [TIMEOUT seconds])
+# The tests see the plugins of this build tree, and those of the SDK where this tree has none of the name.
+function(tenon_add_text_tests folder)
+  cmake_parse_arguments(ARG "" "PREFIX;TIMEOUT" "" ${ARGN})
+  if(NOT ARG_PREFIX)
+    get_filename_component(ARG_PREFIX ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  get_filename_component(folder ${folder} ABSOLUTE)
+  file(GLOB tests CONFIGURE_DEPENDS ${folder}/*.test)
+  foreach(test ${tests})
+    get_filename_component(stem ${test} NAME_WLE)
+    add_test(NAME ${ARG_PREFIX}/${stem} COMMAND $<TARGET_FILE:Tenon::test> ${test})
+    set_tests_properties(${ARG_PREFIX}/${stem} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+      ENVIRONMENT TENON_PLUGIN_PATH=${CMAKE_BINARY_DIR}/lib/tenon/plugins)
+  endforeach()
+endfunction()
+
+# A GoogleTest program of a plugin; it sees the SDK's headers, the compiler's library, and the plugins of this build tree.
+#   tenon_add_plugin_test(codegen_llvm_test SOURCES tests/jit_test.cc [LIBS ...])
+function(tenon_add_plugin_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  if(DEFINED TENON_TESTS AND NOT TENON_TESTS)
+    return()
+  endif()
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+  target_link_libraries(${name} PRIVATE Tenon::sdk GTest::gtest_main)
+  if(TARGET Tenon::compiler)
+    target_link_libraries(${name} PRIVATE Tenon::compiler)
+  endif()
+  tenon_link(${name} ${ARG_LIBS})
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300
+    ENVIRONMENT TENON_PLUGIN_PATH=${CMAKE_BINARY_DIR}/lib/tenon/plugins)
+endfunction()
