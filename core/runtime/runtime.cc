@@ -1,0 +1,38 @@
+// The table of libtenon_rt, its one export.
+#include "runtime/internal.h"
+
+namespace tenon::rt {
+namespace {
+
+constexpr TnRuntime table = {
+    sizeof(TnRuntime),
+    TN_ABI_VERSION,
+    0,
+    make_string,
+    make_bytes,
+    make_shape,
+    make_array,
+    make_map,
+    make_error,
+    make_function,
+    make_object,
+    type_index,
+    type_key,
+    make_tensor,
+    tensor_from_dlpack,
+    tensor_from_dlpack_versioned,
+    tensor_to_dlpack,
+    tensor_to_dlpack_versioned,
+    tensor_view,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+};
+
+}  // namespace
+}  // namespace tenon::rt
+
+extern "C" const TnRuntime* tn_runtime(void) { return &tenon::rt::table; }
