@@ -13,7 +13,7 @@ typedef struct TnCodegen {
   size_t size;
   /* `module` holds the functions of one target, lowered (no blocks). `options` holds every option of the manifest's
    * schema. `*ret` is a payload, a map:
-   *   format     string   "elf-object/1", or a text format such as "llvm-ir", "asm"
+   *   format     string   "elf-object/1", or a text format such as "asm"
    *   bytes      bytes
    *   exports    map      function name -> symbol of its entry, a TnCall whose `self` is a TnFunction with a
    *                       TnModuleContext as context
