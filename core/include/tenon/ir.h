@@ -38,7 +38,8 @@ typedef struct TnConstant {
   uint64_t offset;    /* within the store */
 } TnConstant;
 
-enum { TN_SLOT_NODE, TN_SLOT_ARRAY, TN_SLOT_MAP, TN_SLOT_STR, TN_SLOT_INT, TN_SLOT_BOOL, TN_SLOT_FLOAT, TN_SLOT_DTYPE, TN_SLOT_ANY };
+enum { TN_SLOT_NODE, TN_SLOT_ARRAY, TN_SLOT_MAP, TN_SLOT_STR, TN_SLOT_INT, TN_SLOT_BOOL, TN_SLOT_FLOAT, TN_SLOT_DTYPE, TN_SLOT_ANY,
+       TN_SLOT_VALUES };
 enum { TN_ROLE_USE, TN_ROLE_DEF, TN_ROLE_SHAPES, TN_ROLE_SHAPE, TN_ROLE_NAME };
 
 typedef struct TnSlotSchema {
@@ -81,14 +82,16 @@ typedef struct TnHostIr {
   int (*structural_equal)(void* self, const TnValue* a, const TnValue* b, int map_free, TnValue* ret);
   /* The SHA-256 of the canonical bytes of a closed function or module, as "sha256:" and 64 hex digits. */
   int (*content_key)(void* self, const TnValue* tree, TnValue* ret);
-  /* Replaces variables and buffers where they are used: `from` and `to` are arrays of the same length. Variables defined
-   * inside whose type changes are made anew. */
+  /* Replaces variables and buffers where they are used, shapes included: `from` and `to` are arrays of the same length. In
+   * a slot that defines it, a variable is replaced only by another variable or buffer. Variables and buffers defined
+   * inside whose type or shape changes are made anew, and their uses follow. */
   int (*substitute)(void* self, const TnValue* tree, const TnValue* from, const TnValue* to, TnValue* ret);
-  /* `enter` before and `leave` after the children, either may be null; variables are entered where they stand, their own
-   * slots only where they are defined. Bounded stack. */
+  /* `enter` before and `leave` after the children, either may be null. Every place is entered: a node that stands in
+   * several places is entered at each (TN_ERROR_LIMIT beyond Limits.places). Variables are entered where they stand, their
+   * own slots only where they are defined. Bounded stack. */
   int (*walk)(void* self, const TnValue* tree, TnVisit enter, TnVisit leave, void* context, TnValue* ret);
-  /* Bottom-up; a node that stands in several places is rewritten once. A variable or buffer whose shape changed, or that
-   * the callback replaced at its definition, is replaced at its uses. Bounded stack. */
+  /* Bottom-up; a node that stands in several places is rewritten once, a variable where it is met first. A variable or
+   * buffer whose shape changed, or that the callback replaced, is replaced at all of its uses. Bounded stack. */
   int (*rewrite)(void* self, const TnValue* tree, TnRewrite rewrite, void* context, TnValue* ret);
   /* Fails with TN_ERROR_VERIFY naming function, statement and rule. Runs the loop and the graph verifier. */
   int (*verify)(void* self, const TnNode* module, TnValue* ret);
@@ -100,6 +103,8 @@ typedef struct TnHostIr {
   int (*decode)(void* self, const char* data, size_t size, TnValue* ret);
   /* A constant whose bytes are copied into a store of the session. `tensor` must be contiguous and on the CPU. */
   int (*constant)(void* self, const DLTensor* tensor, TnValue* ret);
+  /* The tree with every variable and buffer that it defines made anew: for a second copy of it beside the first. */
+  int (*renew)(void* self, const TnValue* tree, TnValue* ret);
 } TnHostIr;
 
 #ifdef __cplusplus

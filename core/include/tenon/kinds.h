@@ -9,13 +9,14 @@
  * Roles. Slots are visited in order. In a kind flagged SCOPE, what its slots define is visible to the slots after them
  * and ends with the node; in other kinds a definition belongs to the enclosing scope and is visible to what follows.
  *   USE     expressions and other nodes; a Var or Buffer here must be in scope
- *   DEF     a Var or Buffer here (or each of an array) is defined; its own slots are visited at this point
+ *   DEF     a Var or Buffer here (or each of an array) is defined; its own slots are visited at this point; the Vars of an
+ *           array are in scope for the shapes of all of its elements
  *   SHAPES  opens a shape context: a bare Var not yet in scope is defined, all else is use
  *   SHAPE   belongs to the shape context that the node stands in; outside one it is USE
  *   NAME    a hint that neither equality nor hash looks at
  *
- * Value types: Node, Array (of nodes), Map, Str, Int, Bool, Float, DType, Any (may be none).
- * Defaults: Array and Map empty, Str "", Int 0, Bool false, Float 0, Any none; Node and DType have none.
+ * Value types: Node, Array (of nodes), Map, Str, Int, Bool, Float, DType, Any (may be none), Values (an array of anything).
+ * Defaults: Array, Values and Map empty, Str "", Int 0, Bool false, Float 0, Any none; Node and DType have none.
  * Every EXPR kind begins with `type`: a dtype at loop level, a type node at graph level, none when not yet known. */
 #ifndef TENON_KINDS_H
 #define TENON_KINDS_H
@@ -45,7 +46,7 @@ enum { /* flags of a kind */
   K(7, ir, Call, 1, EXPR) S(type, Any, USE) S(op, Node, USE) S(args, Array, USE) S(attrs, Map, USE)                     \
       S(type_args, Array, USE) E()                                                                                     \
   K(8, ir, Range, 1, 0u) S(min, Node, USE) S(extent, Node, USE) E()                                                     \
-  K(9, ir, Module, 1, 0u) S(attrs, Map, USE) S(global_infos, Map, USE) S(functions, Map, USE) S(payloads, Array, USE) E()  \
+  K(9, ir, Module, 1, 0u) S(attrs, Map, USE) S(global_infos, Map, USE) S(functions, Map, USE) S(payloads, Values, USE) E() \
   K(10, ir, Constant, 1, EXPR) S(type, Any, USE) S(data, Any, USE) E()                                                  \
   K(11, ir, ExternFunc, 1, EXPR | FUNCTION) S(type, Any, USE) S(symbol, Str, USE) S(attrs, Map, USE) E()                \
   /* Types of the graph level. */                                                                                      \
@@ -105,7 +106,7 @@ enum { /* flags of a kind */
       S(else_branch, Node, USE) E()                                                                                    \
   K(199, relax, Tuple, 1, EXPR) S(type, Any, USE) S(fields, Array, USE) E()                                             \
   K(200, relax, TupleGetItem, 1, EXPR) S(type, Any, USE) S(tuple, Node, USE) S(index, Int, USE) E()                     \
-  K(201, relax, ShapeExpr, 1, EXPR) S(type, Any, USE) S(values, Array, USE) E()                                         \
+  K(201, relax, ShapeExpr, 1, EXPR) S(type, Any, USE) S(values, Array, SHAPE) E()                                        \
   K(202, relax, PrimValue, 1, EXPR) S(type, Any, USE) S(value, Node, USE) E()                                           \
   K(203, relax, DataTypeImm, 1, EXPR) S(type, Any, USE) S(dtype, DType, USE) E()
 

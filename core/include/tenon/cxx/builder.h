@@ -3,6 +3,7 @@
 #define TENON_CXX_BUILDER_H
 
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -138,13 +139,23 @@ class Builder {
     Value f = array_value(from), t = array_value(to);
     return call([&](TnValue* ret) { return ir_->substitute(ir_->self, tree.ptr(), f.ptr(), t.ptr(), ret); });
   }
+  // The tree with everything that it defines made anew: for a second copy of it beside the first.
+  Value renew(const Value& tree) const {
+    return call([&](TnValue* ret) { return ir_->renew(ir_->self, tree.ptr(), ret); });
+  }
+  // Nothing when equal, else the path to the first difference.
+  std::optional<std::string> difference(const Value& a, const Value& b, bool map_free = false) const {
+    Value path =
+        call([&](TnValue* ret) { return ir_->structural_equal(ir_->self, a.ptr(), b.ptr(), map_free ? 1 : 0, ret); });
+    return path.is_none() ? std::nullopt : std::optional<std::string>(path.as_string());
+  }
   // enter(const Node&) -> bool: whether to go below the node; leave(const Node&) after it. Either may throw.
   template <class Enter, class Leave>
   void walk(const Value& tree, Enter&& enter, Leave&& leave) const {
     struct Context {
       const TnRuntime* rt;
-      Enter* enter;
-      Leave* leave;
+      std::remove_reference_t<Enter>* enter;
+      std::remove_reference_t<Leave>* leave;
     } c{rt_, &enter, &leave};
     auto on_enter = [](void* p, const TnNode* n, TnValue* ret) -> int {
       auto* c = static_cast<Context*>(p);
@@ -180,7 +191,7 @@ class Builder {
   Value rewrite(const Value& tree, F&& f) const {
     struct Context {
       const TnRuntime* rt;
-      F* f;
+      std::remove_reference_t<F>* f;
     } c{rt_, &f};
     auto on_node = [](void* p, const TnNode* original, const TnNode* rebuilt, TnValue* ret) -> int {
       auto* c = static_cast<Context*>(p);

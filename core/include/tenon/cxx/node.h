@@ -105,6 +105,9 @@ struct DType {
 struct Any {
   static const Value& get(const Value& v) { return v; }
 };
+struct Values {
+  static const tenon::Array& get(const Value& v) { return v.ref<tenon::Array>(); }
+};
 }  // namespace slot_type
 
 // For each kind, the indices of its slots: tir::ForSlot::body.

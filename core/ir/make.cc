@@ -1,0 +1,391 @@
+#include "ir/make.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+
+#include "ir/hash.h"
+#include "ir/limits.h"
+#include "ir/span.h"
+
+namespace tenon {
+namespace {
+
+// ---- Release ---------------------------------------------------------------------------------------------------
+
+// Nodes whose content waits to be released, linked through their hash: a deep tree takes bounded stack.
+struct ReleaseQueue {
+  TnNode* first = nullptr;
+  bool running = false;
+};
+thread_local ReleaseQueue release_queue;
+
+void release_content(TnNode* node) {
+  for (uint32_t i = 0; i < node->slot_count; ++i) tn_value_release(&node->slots[i]);
+  if (node->span) tn_object_release(const_cast<TnObject*>(&node->span->header));
+}
+
+void delete_node(void* self, int flags) {
+  auto* node = static_cast<TnNode*>(self);
+  if (flags != 3) {  // somebody holds a weak reference
+    if (flags & 1) release_content(node);
+    if (flags & 2) std::free(node);
+    return;
+  }
+  ReleaseQueue& queue = release_queue;
+  node->hash = reinterpret_cast<uint64_t>(queue.first);
+  queue.first = node;
+  if (queue.running) return;
+  queue.running = true;
+  while (queue.first) {
+    TnNode* n = queue.first;
+    queue.first = reinterpret_cast<TnNode*>(n->hash);
+    release_content(n);
+    std::free(n);
+  }
+  queue.running = false;
+}
+
+// ---- Values ----------------------------------------------------------------------------------------------------
+
+[[noreturn]] void refuse_value(const TnValue& v) {
+  throw Error(TN_ERROR_ARGUMENT, "a tree cannot hold " + describe(v), {},
+              "IR holds numbers, strings, bytes, dtypes, devices, shapes, arrays, maps, nodes and constants");
+}
+
+const TnNode* node_of(const TnValue& v) { return reinterpret_cast<const TnNode*>(v.as.object); }
+bool is_identity_node(const TnNode* n) {
+  return n->kind == ir::Var::kKind || n->kind == tir::Buffer::kKind ||
+         (n->kind >= kMaxCoreKinds && kind_info(n->kind)->is_identity());
+}
+
+Summary summarize_nested(const TnValue& v, uint32_t nesting) {
+  uint64_t tag = static_cast<uint64_t>(v.type_index);
+  switch (v.type_index) {
+    case TN_NONE: return {tag};
+    case TN_INT:
+    case TN_BOOL:
+    case TN_FLOAT: return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
+    case TN_DTYPE:
+      return {mix_hash(tag, v.as.dtype.code | v.as.dtype.bits << 8 | static_cast<uint64_t>(v.as.dtype.lanes) << 16)};
+    case TN_DEVICE:
+      return {mix_hash(mix_hash(tag, static_cast<uint64_t>(v.as.device.device_type)),
+                       static_cast<uint64_t>(v.as.device.device_id))};
+    case TN_SMALL_STRING:
+    case TN_C_STRING:
+    case TN_STRING: return {hash_text(TN_STRING, string_view_of(v))};
+    case TN_SMALL_BYTES:
+    case TN_BYTES: return {hash_text(TN_BYTES, string_view_of(v))};
+    case TN_SHAPE: {
+      auto* s = reinterpret_cast<const TnShape*>(v.as.object);
+      return {hash_text(tag, {reinterpret_cast<const char*>(s->data), s->size * sizeof(int64_t)})};
+    }
+    case TN_CONSTANT: {
+      auto* c = reinterpret_cast<const TnConstant*>(v.as.object);
+      return {mix_hash(hash_text(tag, c->digest), c->size)};
+    }
+    case TN_NODE: {
+      const TnNode* n = node_of(v);
+      if (is_identity_node(n)) return {n->hash, n->depth, kHasVariables, 0, true};
+      return {n->hash, n->depth, n->reserved, 0, false};
+    }
+    case TN_ARRAY:
+    case TN_MAP: {
+      if (nesting == kLimits.nesting)
+        throw Error(TN_ERROR_LIMIT,
+                    "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+      Summary total{tag};
+      auto add = [&](const TnValue& element) {
+        Summary e = summarize_nested(element, nesting + 1);
+        total.hash = mix_hash(total.hash, e.hash);
+        total.depth = std::max(total.depth, e.depth);
+        total.flags |= e.flags;
+        total.nesting = std::max(total.nesting, e.nesting);
+        total.bare_variable |= e.bare_variable;
+      };
+      if (v.type_index == TN_ARRAY) {
+        auto* a = reinterpret_cast<const TnArray*>(v.as.object);
+        total.hash = mix_hash(total.hash, a->size);
+        for (size_t i = 0; i < a->size; ++i) add(a->data[i]);
+      } else {
+        auto* m = reinterpret_cast<const TnMap*>(v.as.object);
+        total.hash = mix_hash(total.hash, m->size);
+        for (size_t i = 0; i < m->size; ++i) {
+          total.hash = hash_text(total.hash, string_view_of(m->data[i].key));
+          add(m->data[i].value);
+        }
+      }
+      ++total.nesting;
+      return total;
+    }
+    default: refuse_value(v);
+  }
+}
+
+const TnValue& empty_array() {
+  static const Value* const v =
+      new Value(call([](TnValue* ret) { return tn_runtime()->array(nullptr, 0, ret); }));  // never destroyed
+  return v->raw();
+}
+const TnValue& empty_map() {
+  static const Value* const v =
+      new Value(call([](TnValue* ret) { return tn_runtime()->map(nullptr, 0, ret); }));  // never destroyed
+  return v->raw();
+}
+const TnValue& empty_string() {
+  static const Value* const v = new Value(call([](TnValue* ret) { return tn_runtime()->string("", 0, ret); }));
+  return v->raw();
+}
+
+// ---- Slots -----------------------------------------------------------------------------------------------------
+
+constexpr const char* kSlotTypeNames[] = {"a node", "an array of nodes", "a map",   "a string", "an int",
+                                          "a bool", "a float",           "a dtype", "anything", "an array"};
+
+// The identity of a slot while its value is checked, for messages.
+struct Place {
+  const KindInfo* info;
+  const TnSpan* span;
+  uint32_t slot;
+};
+
+[[noreturn]] void refuse_slot(const Place& p, const std::string& why, const char* hint = "") {
+  throw Error(
+      TN_ERROR_ARGUMENT,
+      std::string("cannot make ") + p.info->schema.id + ": slot `" + p.info->schema.slots[p.slot].name + "` " + why,
+      location_text(p.span), hint);
+}
+
+bool fits(int32_t slot_type, const TnValue& v) {
+  switch (slot_type) {
+    case TN_SLOT_NODE: return v.type_index == TN_NODE;
+    case TN_SLOT_ARRAY: {
+      if (v.type_index != TN_ARRAY) return false;
+      auto* a = reinterpret_cast<const TnArray*>(v.as.object);
+      for (size_t i = 0; i < a->size; ++i)
+        if (a->data[i].type_index != TN_NODE) return false;
+      return true;
+    }
+    case TN_SLOT_VALUES: return v.type_index == TN_ARRAY;
+    case TN_SLOT_MAP: return v.type_index == TN_MAP;
+    case TN_SLOT_STR: return is_string(v);
+    case TN_SLOT_INT: return v.type_index == TN_INT;
+    case TN_SLOT_BOOL: return v.type_index == TN_BOOL;
+    case TN_SLOT_FLOAT: return v.type_index == TN_FLOAT;
+    case TN_SLOT_DTYPE: return v.type_index == TN_DTYPE;
+    default: return true;
+  }
+}
+
+void check_definition(const Place& p, const TnValue& v) {
+  auto check_one = [&](const TnValue& element) {
+    if (element.type_index != TN_NODE || !is_identity_node(node_of(element)))
+      refuse_slot(p, "defines, so it must hold a Var or a Buffer, but it holds " + describe(element),
+                  "replace what a definition defines only by another variable or buffer");
+  };
+  if (v.type_index == TN_ARRAY) {
+    auto* a = reinterpret_cast<const TnArray*>(v.as.object);
+    for (size_t i = 0; i < a->size; ++i) check_one(a->data[i]);
+  } else if (v.type_index != TN_NONE) {
+    check_one(v);
+  }
+}
+
+void check_slot(const Place& p, const TnValue& v) {
+  const TnSlotSchema& schema = p.info->schema.slots[p.slot];
+  if (!fits(schema.type, v))
+    refuse_slot(
+        p, std::string("must be ") + kSlotTypeNames[schema.type] + ", but is " + describe(v),
+        schema.type == TN_SLOT_FLOAT && v.type_index == TN_INT ? "write the number as a float: Value(1.0)" : "");
+  if (schema.role == TN_ROLE_DEF) check_definition(p, v);
+  if (p.slot == 0 && (p.info->schema.flags & TN_KIND_EXPR) && v.type_index != TN_NONE && v.type_index != TN_DTYPE &&
+      v.type_index != TN_NODE)
+    refuse_slot(p, "must be a dtype, a type node or none, but is " + describe(v));
+}
+
+// The form in which a slot keeps a value: an owned reference, unused bytes zero, no borrowed characters.
+TnValue kept(const TnValue& v) {
+  switch (v.type_index) {
+    case TN_NONE: return {TN_NONE, 0, {0}};
+    case TN_BOOL: return {TN_BOOL, 0, {v.as.i != 0 ? 1 : 0}};
+    case TN_INT:
+    case TN_FLOAT:
+    case TN_DEVICE: return {v.type_index, 0, {v.as.i}};
+    case TN_DTYPE: {
+      TnValue t{TN_DTYPE, 0, {0}};
+      t.as.dtype = v.as.dtype;
+      return t;
+    }
+    case TN_C_STRING:
+      return call([&](TnValue* ret) { return tn_runtime()->string(v.as.s, std::strlen(v.as.s), ret); }).release();
+    default: tn_value_retain(&v); return v;
+  }
+}
+
+const KindInfo* known_kind(uint32_t kind) {
+  const KindInfo* info = kind_info(kind);
+  if (!info)
+    throw Error(TN_ERROR_ARGUMENT, "cannot make a node: no kind has the number " + std::to_string(kind), {},
+                "take numbers from TN_KIND_... or find_kind");
+  return info;
+}
+
+// Frees a half-made node when a check throws.
+struct HalfMade {
+  TnNode* node;
+  ~HalfMade() {
+    if (!node) return;
+    release_content(node);
+    std::free(node);
+  }
+};
+
+}  // namespace
+
+Summary summarize(const TnValue& value) { return summarize_nested(value, 0); }
+
+Summary summarize_container(const TnValue& v, const Summary* elements) {
+  Summary total{static_cast<uint64_t>(v.type_index)};
+  auto add = [&](const Summary& e) {
+    total.hash = mix_hash(total.hash, e.hash);
+    total.depth = std::max(total.depth, e.depth);
+    total.flags |= e.flags;
+    total.nesting = std::max(total.nesting, e.nesting);
+    total.bare_variable |= e.bare_variable;
+  };
+  if (v.type_index == TN_ARRAY) {
+    auto* a = reinterpret_cast<const TnArray*>(v.as.object);
+    total.hash = mix_hash(total.hash, a->size);
+    for (size_t i = 0; i < a->size; ++i) add(elements[i]);
+  } else {
+    auto* m = reinterpret_cast<const TnMap*>(v.as.object);
+    total.hash = mix_hash(total.hash, m->size);
+    for (size_t i = 0; i < m->size; ++i) {
+      total.hash = hash_text(total.hash, string_view_of(m->data[i].key));
+      add(elements[i]);
+    }
+  }
+  if (++total.nesting > kLimits.nesting)
+    throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+  return total;
+}
+
+TnValue slot_default(int32_t slot_type) {
+  switch (slot_type) {
+    case TN_SLOT_ARRAY:
+    case TN_SLOT_VALUES: return empty_array();
+    case TN_SLOT_MAP: return empty_map();
+    case TN_SLOT_STR: return empty_string();
+    case TN_SLOT_INT: return {TN_INT, 0, {0}};
+    case TN_SLOT_BOOL: return {TN_BOOL, 0, {0}};
+    case TN_SLOT_FLOAT: return {TN_FLOAT, 0, {0}};
+    default: return {TN_NONE, 0, {0}};
+  }
+}
+
+bool is_slot_default(int32_t slot_type, const TnValue& v) {
+  switch (slot_type) {
+    case TN_SLOT_ARRAY:
+    case TN_SLOT_VALUES: return Value::view(v).is_array() && reinterpret_cast<const TnArray*>(v.as.object)->size == 0;
+    case TN_SLOT_MAP: return Value::view(v).is_map() && reinterpret_cast<const TnMap*>(v.as.object)->size == 0;
+    case TN_SLOT_STR: return string_view_of(v).empty();
+    case TN_SLOT_INT:
+    case TN_SLOT_BOOL:
+    case TN_SLOT_FLOAT: return v.as.i == 0;
+    case TN_SLOT_ANY: return v.type_index == TN_NONE;
+    default: return false;
+  }
+}
+
+std::string describe(const TnValue& v) {
+  switch (v.type_index) {
+    case TN_NONE: return "none";
+    case TN_INT: return "an int";
+    case TN_BOOL: return "a bool";
+    case TN_FLOAT: return "a float";
+    case TN_DTYPE: return "a dtype";
+    case TN_DEVICE: return "a device";
+    case TN_POINTER: return "a pointer";
+    case TN_DLTENSOR:
+    case TN_TENSOR: return "a tensor";
+    case TN_SMALL_STRING:
+    case TN_C_STRING:
+    case TN_STRING: return "a string";
+    case TN_SMALL_BYTES:
+    case TN_BYTE_ARRAY:
+    case TN_BYTES: return "bytes";
+    case TN_FUNCTION: return "a function value";
+    case TN_SHAPE: return "a shape";
+    case TN_MAP: return "a map";
+    case TN_CONSTANT: return "a constant";
+    case TN_SPAN: return "a source range";
+    case TN_ARRAY: {
+      auto* a = reinterpret_cast<const TnArray*>(v.as.object);
+      for (size_t i = 0; i < a->size; ++i)
+        if (a->data[i].type_index != TN_NODE)
+          return "an array whose element " + std::to_string(i) + " is " +
+                 (a->data[i].type_index == TN_ARRAY ? "an array" : describe(a->data[i]));
+      return "an array of nodes";
+    }
+    case TN_NODE: {
+      std::string_view id = kind_info(node_of(v)->kind)->schema.id;
+      return "a " + std::string(id.substr(0, id.rfind('/'))) + " node";
+    }
+    default: return "an object of type index " + std::to_string(v.type_index);
+  }
+}
+
+Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count, const Summary* known) {
+  const KindInfo* info = known_kind(kind);
+  const TnKindSchema& schema = info->schema;
+  if (count < 0 || static_cast<uint32_t>(count) > schema.slot_count)
+    throw Error(TN_ERROR_ARGUMENT,
+                std::string("cannot make ") + schema.id + ": " + std::to_string(count) +
+                    " slots are given, but it has " + std::to_string(schema.slot_count),
+                location_text(span));
+  size_t bytes = offsetof(TnNode, slots) + std::max(schema.slot_count, 1u) * sizeof(TnValue);
+  HalfMade half{static_cast<TnNode*>(std::malloc(bytes))};
+  TnNode* node = half.node;
+  if (!node) throw std::bad_alloc();
+  node->header = {(uint64_t{1} << 32) | 1, TN_NODE, 0, &delete_node};
+  node->kind = kind;
+  node->span = nullptr;
+  node->slot_count = 0;
+  node->slots[0] = {TN_NONE, 0, {0}};
+  uint64_t hash = mix_hash(TN_NODE, kind);
+  uint32_t depth = 0, flags = 0;
+  for (uint32_t i = 0; i < schema.slot_count; ++i) {
+    bool given = i < static_cast<uint32_t>(count);
+    TnValue v = given ? slots[i] : slot_default(schema.slots[i].type);
+    check_slot({info, span, i}, v);
+    Summary s = known && given ? known[i] : summarize(v);
+    node->slots[i] = kept(v);
+    node->slot_count = i + 1;
+    int32_t role = schema.slots[i].role;
+    if (role != TN_ROLE_NAME) hash = mix_hash(hash, s.hash);
+    depth = std::max(depth, s.depth + (s.nesting > 1 ? s.nesting - 1 : 0));
+    flags |= s.flags & (kHasVariables | kHasDefinitions | kDefinesOutward);
+    bool shape_definition = s.bare_variable || (s.flags & kShapeDefines);
+    if (role == TN_ROLE_DEF && s.bare_variable) flags |= kHasDefinitions | kDefinesOutward;
+    if (role == TN_ROLE_SHAPES && shape_definition) flags |= kHasDefinitions | kDefinesOutward;
+    if (role == TN_ROLE_SHAPE && shape_definition) flags |= kHasDefinitions | kShapeDefines;
+  }
+  if (info->is_scope()) flags &= ~uint32_t{kDefinesOutward | kShapeDefines};
+  if (info->is_identity()) flags |= kHasVariables;
+  if (depth >= kLimits.depth)
+    throw Error(TN_ERROR_LIMIT,
+                std::string("cannot make ") + schema.id + ": it would be more than " + std::to_string(kLimits.depth) +
+                    " nodes deep",
+                location_text(span), "split the expression by binding parts of it to variables");
+  node->hash = hash;
+  node->depth = depth + 1;
+  node->reserved = flags;
+  if (span) {
+    tn_object_retain(const_cast<TnObject*>(&span->header));
+    node->span = span;
+  }
+  half.node = nullptr;
+  return Node(Ref<const TnNode>::adopt(node));
+}
+
+}  // namespace tenon
