@@ -20,8 +20,8 @@ def plugin_libraries(build: pathlib.Path):
 
 def compile_library(path: pathlib.Path, code: str, *flags: str):
     path.parent.mkdir(parents=True, exist_ok=True)
-    command = ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(path), *flags]
-    subprocess.run(command, input=code, check=True, text=True)
+    command = ["cc", "-shared", "-fPIC", "-x", "c", "-", "-x", "none", "-o", str(path), *flags]
+    subprocess.run(command, input=code, check=True, text=True, capture_output=True)
 
 
 def plant_libraries(libraries: dict):

@@ -1,5 +1,6 @@
 """Files of the repository, and small trees for mutations."""
 import pathlib
+import shutil
 import subprocess
 
 SOURCES = {".c", ".cc", ".h", ".py", ".cmake", ".txt", ".sh", ".yaml", ".test", ".md"}
@@ -7,7 +8,7 @@ SOURCES = {".c", ".cc", ".h", ".py", ".cmake", ".txt", ".sh", ".yaml", ".test", 
 
 def files(source: pathlib.Path, *folders: str):
     """The files below the folders (all of them without any), as paths relative to the tree, sorted."""
-    if (source / ".git").exists():
+    if (source / ".git").exists() and shutil.which("git"):
         command = ["git", "-C", str(source), "-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"]
         names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
         found = [pathlib.PurePath(n) for n in names if n and (source / n).is_file()]
