@@ -41,5 +41,18 @@ TnDLManagedTensorVersioned* tensor_to_dlpack_versioned(TnTensor* tensor, TnValue
 int tensor_view(TnTensor* tensor, DLDataType dtype, int32_t ndim, const int64_t* shape, const int64_t* strides,
                 uint64_t byte_offset, TnValue* ret);
 
+// arguments.cc
+int check_arguments(const TnSignature* signature, const TnValue* args, int32_t n, void** data, int64_t* symbols,
+                    TnValue* ret);
+
+// pool.cc
+int parallel_for(TnTask task, void* data, int32_t count, TnValue* ret);
+int32_t thread_count();
+void set_thread_count(int32_t count);
+
+// workspace.cc
+void* workspace_alloc(size_t bytes);
+void workspace_free(void* memory);
+
 }  // namespace tenon::rt
 #endif

@@ -24,12 +24,12 @@ constexpr TnRuntime table = {
     tensor_to_dlpack,
     tensor_to_dlpack_versioned,
     tensor_view,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
+    check_arguments,
+    parallel_for,
+    thread_count,
+    set_thread_count,
+    workspace_alloc,
+    workspace_free,
 };
 
 }  // namespace

@@ -25,8 +25,8 @@ typedef DLManagedTensorVersioned TnDLManagedTensorVersioned;
 
 /* ---- Checked entry ------------------------------------------------------------------------------------------ */
 
-/* A dimension is a postfix program over int64 words, ended by TN_DIM_END. A program that is one symbol not yet bound
- * binds it to the actual extent; every other program is evaluated and compared. */
+/* A dimension is a postfix program over int64 words, ended by TN_DIM_END. Programs that are one symbol bind it to the
+ * actual extent, the first one met; every other program is evaluated afterwards and compared. */
 enum {
   TN_DIM_END = 0,
   TN_DIM_CONST = 1,  /* the next word is pushed */
@@ -112,7 +112,8 @@ typedef struct TnRuntime {
 
   /* The checked entry: types, dtypes, ranks, shapes, device, contiguity and overlap of `args` against `signature`.
    * Fills `data` (one address per parameter, byte offset applied; a scalar's is the address of its 8-byte payload)
-   * and `symbols` (symbol_count values). */
+   * and `symbols` (symbol_count values): first every dimension that is one symbol binds it, then all others are compared.
+   * Scalars are not converted: an integer parameter takes an integer or a boolean, a float parameter a float. */
   int (*check_arguments)(const TnSignature* signature, const TnValue* args, int32_t n, void** data, int64_t* symbols,
                          TnValue* ret);
 

@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tenon/cxx/builder.h"
+
+namespace tenon {
+namespace {
+
+const TnRuntime* rt = tn_runtime();
+
+struct Counts {
+  std::vector<std::atomic<int>> hits;
+  int32_t fail_from = INT32_MAX;
+  bool nested = false;
+};
+
+int count(void* data, int32_t index, int32_t total, TnValue* ret) {
+  auto* c = static_cast<Counts*>(data);
+  if (c->nested) {
+    Counts inner{std::vector<std::atomic<int>>(5)};
+    if (rt->parallel_for(count, &inner, 5, ret)) return -1;
+    for (auto& h : inner.hits)
+      if (h != 1) return rt->error(TN_ERROR_INTERNAL, "nested", nullptr, nullptr, nullptr, ret);
+  }
+  ++c->hits[static_cast<size_t>(index)];
+  if (index >= c->fail_from)
+    return rt->error(TN_ERROR_ARGUMENT, std::to_string(index).c_str(), nullptr, nullptr, nullptr, ret);
+  return total == static_cast<int32_t>(c->hits.size())
+             ? 0
+             : rt->error(TN_ERROR_INTERNAL, "total", nullptr, nullptr, nullptr, ret);
+}
+
+void run(int32_t tasks, bool nested) {
+  Counts c{std::vector<std::atomic<int>>(static_cast<size_t>(tasks)), INT32_MAX, nested};
+  call([&](TnValue* ret) { return rt->parallel_for(count, &c, tasks, ret); });
+  for (auto& h : c.hits) ASSERT_EQ(h, 1);
+}
+
+TEST(Pool, TheErrorIsThatOfTheLowestFailingTask) {
+  rt->set_thread_count(4);
+  for (int32_t from = 0; from < 64; ++from) {
+    Counts c{std::vector<std::atomic<int>>(64), from};
+    try {
+      call([&](TnValue* ret) { return rt->parallel_for(count, &c, 64, ret); });
+      FAIL();
+    } catch (const Error& e) { EXPECT_EQ(e.message, std::to_string(from)); }
+  }
+}
+
+TEST(Pool, RunsEachTaskOnce) {
+  for (int32_t threads : {1, 2, 4, 7}) {
+    rt->set_thread_count(threads);
+    for (int32_t tasks : {0, 1, 2, 3, 8, 1000}) run(tasks, false);
+  }
+}
+
+TEST(Pool, NestedCallsRunInPlace) {
+  rt->set_thread_count(3);
+  for (int i = 0; i < 50; ++i) run(9, true);
+}
+
+TEST(Pool, ManyCallersAtOnce) {
+  rt->set_thread_count(4);
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 8; ++t)
+    callers.emplace_back([] {
+      for (int i = 0; i < 300; ++i) run(16, false);
+    });
+  for (std::thread& t : callers) t.join();
+}
+
+TEST(Pool, WakesWorkersThatSleep) {
+  rt->set_thread_count(3);
+  for (int i = 0; i < 20; ++i) {
+    run(12, false);
+    usleep(1000);
+  }
+}
+
+#if !defined(__SANITIZE_THREAD__)
+TEST(Pool, WorksInAForkedChild) {
+  rt->set_thread_count(3);
+  run(12, false);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    run(12, false);
+    _exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+#endif
+
+TEST(Workspace, IsAlignedAndUsedAgain) {
+  void* first = rt->workspace_alloc(1000);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(first) % 64, 0u);
+  rt->workspace_free(first);
+  EXPECT_EQ(rt->workspace_alloc(900), first);
+  rt->workspace_free(first);
+  EXPECT_EQ(rt->workspace_alloc(SIZE_MAX - 5), nullptr);
+  std::vector<void*> many;
+  for (size_t i = 0; i < 30; ++i) many.push_back(rt->workspace_alloc(i * 100));
+  for (void* p : many) rt->workspace_free(p);
+  rt->workspace_free(nullptr);
+}
+
+}  // namespace
+}  // namespace tenon
