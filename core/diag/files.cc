@@ -1,0 +1,102 @@
+#include "diag/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "tenon/cxx/object.h"
+
+namespace tenon {
+
+namespace {
+
+Error io_error(const std::string& what, const std::string& path, int reason) {
+  const char* hint = reason == ENOSPC   ? "free some space, or write elsewhere"
+                     : reason == EACCES ? "check the rights of the file and of its folder"
+                                        : "";
+  return Error(TN_ERROR_IO, what + ": " + std::strerror(reason), path, hint);
+}
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int close() {
+    int fd = fd_;
+    fd_ = -1;
+    return ::close(fd);
+  }
+
+ private:
+  int fd_;
+};
+
+void write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw io_error("cannot write the file", path, errno);
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) throw io_error("cannot read the file", path, errno);
+  std::string out;
+  char buffer[65536];
+  for (;;) {
+    ssize_t n = ::read(file.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw io_error("cannot read the file", path, errno);
+    if (n == 0) return out;
+    out.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+void write_file(const std::string& path, std::string_view bytes) {
+  struct stat status;
+  bool special = ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+  if (special) {  // a pipe or a device such as /dev/full is written in place
+    Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0) throw io_error("cannot write the file", path, errno);
+    write_all(file.get(), bytes, path);
+    if (file.close() != 0) throw io_error("cannot write the file", path, errno);
+    return;
+  }
+  std::string temporary = path + ".tmp-" + std::to_string(::getpid()) + "-XXXXXX";
+  Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (file.get() < 0) throw io_error("cannot write the file", path, errno);
+  try {
+    write_all(file.get(), bytes, path);
+    mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (::fchmod(file.get(), 0666 & ~mask) != 0 || ::fsync(file.get()) != 0 || file.close() != 0 ||
+        ::rename(temporary.c_str(), path.c_str()) != 0)
+      throw io_error("cannot write the file", path, errno);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+}
+
+void make_directories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw io_error("cannot make the folder", path, error.value());
+}
+
+}  // namespace tenon

@@ -1,0 +1,20 @@
+// Whole files in and out, with errors that name the file and the reason.
+#ifndef TENON_DIAG_FILES_H
+#define TENON_DIAG_FILES_H
+
+#include <string>
+#include <string_view>
+
+namespace tenon {
+
+// Throws TN_ERROR_IO.
+std::string read_file(const std::string& path);
+
+// Writes a temporary file beside `path`, flushes it to the disk, then renames it: after a failure (a full disk, no
+// rights) what was at `path` before is still there, and no partial file. Throws TN_ERROR_IO.
+void write_file(const std::string& path, std::string_view bytes);
+
+void make_directories(const std::string& path);
+
+}  // namespace tenon
+#endif
