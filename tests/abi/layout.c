@@ -1,0 +1,59 @@
+/* The published layouts, as C sees them on a 64-bit platform. */
+#include <tenon/ir.h>
+#include <tenon/runtime.h>
+
+#define SAME(what, expected) _Static_assert((what) == (expected), #what)
+
+SAME(sizeof(TnValue), 16);
+SAME(offsetof(TnValue, type_index), 0);
+SAME(offsetof(TnValue, small_size), 4);
+SAME(offsetof(TnValue, as), 8);
+
+SAME(sizeof(TnObject), 24);
+SAME(offsetof(TnObject, counts), 0);
+SAME(offsetof(TnObject, type_index), 8);
+SAME(offsetof(TnObject, reserved), 12);
+SAME(offsetof(TnObject, deleter), 16);
+
+SAME(offsetof(TnString, data), 24);
+SAME(offsetof(TnString, size), 32);
+SAME(offsetof(TnShape, data), 24);
+SAME(offsetof(TnShape, size), 32);
+SAME(offsetof(TnTensor, tensor), 24);
+SAME(offsetof(TnArray, data), 24);
+SAME(offsetof(TnArray, size), 32);
+SAME(sizeof(TnMapEntry), 32);
+SAME(offsetof(TnMap, data), 24);
+SAME(offsetof(TnFunction, call), 24);
+SAME(offsetof(TnFunction, reserved), 32);
+SAME(offsetof(TnFunction, context), 40);
+SAME(offsetof(TnError, code), 24);
+SAME(offsetof(TnError, message), 32);
+SAME(offsetof(TnError, cause), 56);
+
+SAME(offsetof(TnNode, kind), 24);
+SAME(offsetof(TnNode, depth), 28);
+SAME(offsetof(TnNode, hash), 32);
+SAME(offsetof(TnNode, span), 40);
+SAME(offsetof(TnNode, slot_count), 48);
+SAME(offsetof(TnNode, slots), 56);
+
+SAME(offsetof(TnPlugin, abi_version), 8);
+SAME(offsetof(TnPlugin, id), 16);
+SAME(offsetof(TnPlugin, create), 32);
+SAME(offsetof(TnHost, runtime), 16);
+SAME(offsetof(TnHost, service), 24);
+
+SAME(sizeof(TnParam), 40);
+SAME(offsetof(TnSignature, params), 24);
+SAME(offsetof(TnModuleContext, runtime), 8);
+SAME(offsetof(TnModuleContext, imports), 16);
+SAME(offsetof(TnModuleContext, constants), 24);
+
+/* Indices that other systems share, and numbers that stand for ever. */
+SAME(TN_STRING, 65);
+SAME(TN_TENSOR, 70);
+SAME(TN_MAP, 72);
+SAME(TN_KIND_ir_Var, 1);
+SAME(TN_KIND_tir_For, 128);
+SAME(TN_KIND_relax_Function, 192);

@@ -1,0 +1,67 @@
+// What the runtime costs: a call through the ABI, a fork-join, an object.
+#include <benchmark/benchmark.h>
+#include <tenon/runtime.h>
+
+namespace {
+
+const TnRuntime* rt = tn_runtime();
+
+int nothing(void*, const TnValue*, int32_t, TnValue*) { return 0; }
+
+void empty_call(benchmark::State& state) {
+  TnValue f;
+  rt->function(nothing, nullptr, nullptr, &f);
+  auto* function = reinterpret_cast<TnFunction*>(f.as.object);
+  int64_t i = 0;
+  for (auto _ : state) {
+    TnValue args[3] = {{TN_INT, 0, {i}}, {TN_INT, 0, {2}}, {TN_INT, 0, {3}}}, ret = {TN_NONE, 0, {0}};
+    benchmark::DoNotOptimize(function);
+    benchmark::DoNotOptimize(function->call(function, args, 3, &ret));
+    ++i;
+  }
+  tn_value_release(&f);
+}
+BENCHMARK(empty_call);
+
+int no_work(void*, int32_t, int32_t, TnValue*) { return 0; }
+
+// Back to back, so that the workers spin.
+void fork_join(benchmark::State& state) {
+  rt->set_thread_count(static_cast<int32_t>(state.range(0)));
+  for (auto _ : state) {
+    TnValue ret;
+    rt->parallel_for(no_work, nullptr, static_cast<int32_t>(state.range(0)), &ret);
+  }
+}
+BENCHMARK(fork_join)->Arg(2)->UseRealTime();
+
+void make_string(benchmark::State& state) {
+  for (auto _ : state) {
+    TnValue s;
+    rt->string("a text of a usual length", 24, &s);
+    tn_value_release(&s);
+  }
+}
+BENCHMARK(make_string);
+
+void check_arguments(benchmark::State& state) {
+  static constexpr int64_t dims[] = {TN_DIM_SYMBOL, 0, TN_DIM_END, TN_DIM_CONST, 4, TN_DIM_END};
+  static constexpr DLDataType f32 = {kDLFloat, 32, 1};
+  static constexpr TnParam params[] = {{"x", TN_PARAM_TENSOR, 0, f32, 2, -1, dims},
+                                       {"y", TN_PARAM_TENSOR, TN_PARAM_WRITTEN, f32, 2, -1, dims}};
+  static constexpr const char* names[] = {"n"};
+  static constexpr TnSignature signature = {sizeof(TnSignature), sizeof(TnParam), "f", params, 2, 1, names};
+  float x[8], y[8];
+  int64_t shape[] = {2, 4}, symbols[1];
+  DLTensor tx = {x, {kDLCPU, 0}, 2, f32, shape, nullptr, 0}, ty = {y, {kDLCPU, 0}, 2, f32, shape, nullptr, 0};
+  TnValue args[2] = {{TN_DLTENSOR, 0, {0}}, {TN_DLTENSOR, 0, {0}}}, ret;
+  args[0].as.p = &tx;
+  args[1].as.p = &ty;
+  void* data[2];
+  for (auto _ : state) benchmark::DoNotOptimize(rt->check_arguments(&signature, args, 2, data, symbols, &ret));
+}
+BENCHMARK(check_arguments);
+
+}  // namespace
+
+BENCHMARK_MAIN();
