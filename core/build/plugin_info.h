@@ -1,0 +1,78 @@
+// A plugin as its manifest describes it, before its library is opened, and who provides such descriptions.
+#ifndef TENON_BUILD_PLUGIN_INFO_H
+#define TENON_BUILD_PLUGIN_INFO_H
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pass/pipeline.h"
+
+namespace tenon {
+
+struct OpInfo {
+  std::string id;
+  int64_t revision = 1;
+  Level level = Level::kLoop;
+  std::vector<std::string> args;
+  bool variadic = false;
+  OptionSchemas attrs;
+  std::string effects = "pure";
+  std::string result;
+  std::vector<std::string> functions;  // the TnOp slots that exist for it
+  std::string summary;
+};
+
+struct CodegenInfo {
+  std::vector<std::string> targets;
+  std::vector<std::string> formats;
+  OptionSchemas options;
+};
+
+struct ExecutorInfo {
+  OptionSchemas options;
+};
+
+struct PluginInfo {
+  std::string id;
+  std::string version;
+  std::string vendor;
+  std::string license;
+  std::string tier;
+  std::string summary;
+  std::string manifest;  // the file
+  std::string library;   // the file, "" for a plugin that is data alone
+  int64_t consumes = 0;  // IR vocabularies
+  int64_t emits = 0;
+  std::vector<std::string> provides;
+  std::vector<PassRef> passes;
+  std::vector<OpInfo> ops;
+  std::optional<CodegenInfo> codegen;
+  std::optional<ExecutorInfo> executor;
+
+  bool has(std::string_view capability) const {
+    for (const std::string& p : provides)
+      if (p == capability) return true;
+    return false;
+  }
+};
+
+// A plugin that was found and cannot be used, with every reason.
+struct BrokenPlugin {
+  std::string id;  // "" when not even that could be read
+  std::string manifest;
+  std::vector<Error> complaints;
+};
+
+// What the registry is to a session. Nothing is loaded before `load`.
+class PluginProvider {
+ public:
+  virtual ~PluginProvider() = default;
+  virtual const std::vector<PluginInfo>& plugins() = 0;  // in the order of preference
+  virtual const std::vector<BrokenPlugin>& broken() = 0;
+  // The table of the plugin's library, checked; alive as long as the process. Throws.
+  virtual const TnPlugin* load(const PluginInfo& plugin) = 0;
+};
+
+}  // namespace tenon
+#endif

@@ -1,0 +1,66 @@
+#include "build/plugin_instances.h"
+
+namespace tenon {
+
+PluginInstances::PluginInstances(PluginProvider& provider, const TnRuntime* runtime, void* host_self,
+                                 const void* (*service)(void* self, const char* id))
+    : provider_(provider), host_{sizeof(TnHost), host_self, runtime, service} {}
+
+PluginInstances::~PluginInstances() {
+  while (!entries_.empty()) {
+    Entry& last = entries_.back();
+    if (last.table && !last.creating) last.table->destroy(last.instance);
+    entries_.pop_back();
+  }
+}
+
+PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
+  for (Entry& e : entries_)
+    if (e.info->id == plugin.id) {
+      if (e.creating)
+        throw Error(TN_ERROR_PLUGIN, "the plugin '" + plugin.id + "' is needed while it is being created", {},
+                    "two plugins ask for each other in their create; ask at first use instead");
+      return e;
+    }
+  const TnPlugin* table = provider_.load(plugin);
+  Entry& e = entries_.emplace_back();
+  e.info = &plugin;
+  e.table = table;
+  e.host = host_;
+  try {
+    call([&](TnValue* ret) { return table->create(&e.host, &e.instance, ret); });
+  } catch (const Error& cause) {
+    entries_.pop_back();
+    throw Error(cause.code, "the plugin '" + plugin.id + "' could not start: " + cause.message,
+                cause.where.empty() ? plugin.library : cause.where, cause.hint);
+  }
+  e.creating = false;
+  for (const std::string& capability : plugin.provides) {
+    if (table->capability(e.instance, capability.c_str())) continue;
+    table->destroy(e.instance);
+    entries_.pop_back();
+    throw Error(
+        TN_ERROR_PLUGIN,
+        "the plugin '" + plugin.id + "' cannot be used: its manifest provides " + capability + ", its library does not",
+        plugin.library, "this is a bug of the plugin");
+  }
+  return e;
+}
+
+PluginInstances::Use PluginInstances::use(const PluginInfo& plugin, const char* capability) {
+  std::lock_guard lock(mutex_);
+  Entry& e = entry(plugin);
+  const void* table = e.table->capability(e.instance, capability);
+  if (!table)
+    throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' does not provide " + capability, plugin.library);
+  return {table, e.instance};
+}
+
+bool PluginInstances::is_loaded(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  for (const Entry& e : entries_)
+    if (e.info->id == id && !e.creating) return true;
+  return false;
+}
+
+}  // namespace tenon

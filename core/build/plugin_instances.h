@@ -1,0 +1,48 @@
+// The plugins that a session uses: loaded and created at first use, destroyed in reverse order.
+#ifndef TENON_BUILD_PLUGIN_INSTANCES_H
+#define TENON_BUILD_PLUGIN_INSTANCES_H
+
+#include <deque>
+#include <mutex>
+
+#include "build/plugin_info.h"
+
+namespace tenon {
+
+class PluginInstances {
+ public:
+  // `service` of the host that plugins are given; `host_self` is its first argument.
+  PluginInstances(PluginProvider& provider, const TnRuntime* runtime, void* host_self,
+                  const void* (*service)(void* self, const char* id));
+  PluginInstances(const PluginInstances&) = delete;
+  PluginInstances& operator=(const PluginInstances&) = delete;
+  ~PluginInstances();
+
+  // A capability of a plugin, and the instance to pass to its slots. Throws when the plugin cannot be loaded or made,
+  // or does not answer a capability that its manifest lists.
+  struct Use {
+    const void* table = nullptr;
+    void* instance = nullptr;
+  };
+  Use use(const PluginInfo& plugin, const char* capability);
+  // True once the library has been opened and the instance made.
+  bool is_loaded(const std::string& id);
+
+ private:
+  struct Entry {
+    const PluginInfo* info;
+    const TnPlugin* table = nullptr;
+    void* instance = nullptr;
+    bool creating = true;
+    TnHost host;
+  };
+  Entry& entry(const PluginInfo& plugin);
+
+  PluginProvider& provider_;
+  TnHost host_;
+  std::recursive_mutex mutex_;  // creating a plugin may ask for another
+  std::deque<Entry> entries_;   // in the order of creation; addresses are stable
+};
+
+}  // namespace tenon
+#endif

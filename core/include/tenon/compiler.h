@@ -1,0 +1,90 @@
+/* The interface of libtenon: sessions that find plugins, run pipelines and load modules. For the `tenon` program, for other
+ * languages and for programs that embed the compiler.
+ *
+ * libtenon exports one symbol, `tn_compiler`. Values are made and released with the runtime table in `runtime`.
+ * Thread: one call at a time per session, unless the slot says otherwise; sessions are independent. */
+#ifndef TENON_COMPILER_H
+#define TENON_COMPILER_H
+
+#include "ir.h"
+#include "runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct TnSession TnSession;
+
+typedef struct TnCompiler {
+  size_t size;
+  uint32_t abi_version;
+  uint32_t ir_vocabulary;
+  const char* version; /* of Tenon */
+  const TnRuntime* runtime;
+
+  /* `options`: none, or a map with any of
+   *   plugin_dirs      array of strings   searched first
+   *   config           string             a plugins.yaml instead of the installation's
+   *   search_defaults  bool               TENON_PLUGIN_PATH and the installation; true
+   *   target           string             "cpu" (this machine), "cpu:generic", "cpu:+avx2,+fma", ... */
+  int (*session_create)(const TnValue* options, TnSession** session, TnValue* ret);
+  /* What was loaded through the session must have been released. `session` may be null. */
+  void (*session_destroy)(TnSession* session);
+
+  /* What is installed, from the manifests alone: a map
+   *   plugins   array of maps {id, version, vendor, license, tier, summary, manifest, library, loaded, provides,
+   *             passes: [{name, level, summary, concurrent, options}], ops: [...], codegen, executor}
+   *   broken    array of maps {id, manifest, complaints: [{message, where, hint}]}
+   *   searched  array of strings   the directories */
+  int (*plugins)(TnSession* session, TnValue* ret);
+  /* Opens the plugin's library and makes its instance; fails with the reason. */
+  int (*load_plugin)(TnSession* session, const char* id, TnValue* ret);
+  /* The named pipelines: an array of strings. */
+  int (*pipelines)(TnSession* session, TnValue* ret);
+  /* A pipeline by name or file: a map {name, summary, stages: [{pass, level, plugin, summary, options, where}],
+   * complaints: [{message, where, hint}]}; loads nothing. Fails when the name or the file does not exist. */
+  int (*pipeline)(TnSession* session, const char* name_or_file, TnValue* ret);
+  /* Whether a manifest is right: an array of complaints. */
+  int (*check_manifest)(TnSession* session, const char* file, TnValue* ret);
+
+  /* The resolved target, a map. */
+  int (*target)(TnSession* session, TnValue* ret);
+  int (*set_target)(TnSession* session, const char* target, TnValue* ret);
+
+  /* A service of the host or a capability of a plugin, as TnHost.service gives it. Any thread. */
+  const void* (*service)(TnSession* session, const char* id);
+  int (*parse)(TnSession* session, const char* text, size_t size, const char* file, TnValue* ret);
+  int (*print)(TnSession* session, const TnValue* tree, TnValue* ret);
+  int (*verify)(TnSession* session, const TnNode* module, TnValue* ret);
+
+  /* Runs passes. `pipeline` is a string (a name or a file), or an array of stages: strings "PLUGIN:PASS" with options in
+   * braces or without, or maps {pass, options}. `options`: none, or a map with any of
+   *   verify      bool      after every pass; true
+   *   dump_dir    string    the text of every state goes there
+   *   stop_after  string    a stage: its number from 1, "PLUGIN:PASS", or "PLUGIN:PASS#2"
+   *   start_from  string    likewise
+   *   disable     array     full names of passes to leave out
+   *   on_pass     function  called after each pass with {pass, number, changed, disabled, milliseconds}, before, after
+   * The result is a map {module, passes: [{pass, number, changed, disabled, milliseconds}]}. */
+  int (*run_pipeline)(TnSession* session, const TnNode* module, const TnValue* pipeline, const TnValue* options,
+                      TnValue* ret);
+  /* The running call ends with TN_ERROR_CANCELLED. Any thread. */
+  void (*cancel)(TnSession* session);
+  /* What plugins have reported since the last call: an array of maps {severity, message, where, hint, from}. */
+  int (*diagnostics)(TnSession* session, TnValue* ret);
+
+  /* An external function for the modules loaded from then on; a none value removes it. */
+  int (*register_function)(TnSession* session, const char* name, const TnValue* function, TnValue* ret);
+  /* Makes a module callable: a map from the names of its public functions to function values. `executor` is the id of a
+   * plugin, or null for the first that is installed. `options`: none or a map. */
+  int (*load)(TnSession* session, const TnNode* module, const char* executor, const TnValue* options, TnValue* ret);
+  /* The payload that a code generator makes (ext/codegen.h). `codegen` as above, by the kind of the target. */
+  int (*generate)(TnSession* session, const TnNode* module, const char* codegen, const TnValue* options, TnValue* ret);
+} TnCompiler;
+
+TN_EXPORT const TnCompiler* tn_compiler(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

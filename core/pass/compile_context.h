@@ -1,0 +1,56 @@
+// The compile context of one call of a plugin: target, diagnostics, signatures of the module being compiled, cancel.
+#ifndef TENON_PASS_COMPILE_CONTEXT_H
+#define TENON_PASS_COMPILE_CONTEXT_H
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tenon/cxx/builder.h"
+#include "tenon/ext/context.h"
+
+namespace tenon {
+
+struct Diagnostic {
+  int32_t severity = TN_SEVERITY_NOTE;
+  std::string message;
+  std::string where;
+  std::string hint;
+  std::string from;  // the pass or plugin that reported it
+};
+
+// What does not change from call to call within a session.
+struct CompileEnvironment {
+  const Builder* builder = nullptr;
+  Map target;
+  std::function<bool()> cancelled;  // may be empty
+};
+
+class CompileContext {
+ public:
+  // `module` may be null: then there are no signatures. All arguments outlive the context.
+  CompileContext(const CompileEnvironment& environment, const Node& module, std::string from);
+  CompileContext(const CompileContext&) = delete;
+  CompileContext& operator=(const CompileContext&) = delete;
+
+  const TnContext* c() const { return &table_; }
+  std::vector<Diagnostic> take_diagnostics();
+
+ private:
+  Value signature(std::string_view name) const;
+
+  const CompileEnvironment& environment_;
+  const Node& module_;
+  std::string from_;
+  Value target_;
+  TnContext table_;
+  std::mutex mutex_;
+  std::vector<Diagnostic> diagnostics_;
+};
+
+// "file:line:col" of a span; "" for null.
+std::string span_where(const TnSpan* span);
+
+}  // namespace tenon
+#endif

@@ -1,0 +1,54 @@
+#include "pass/dump.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "diag/files.h"
+
+namespace tenon {
+
+std::string print_text(const Builder& b, const Value& tree) {
+  Value none;
+  Value text = call([&](TnValue* ret) { return b.ir()->print(b.ir()->self, tree.ptr(), none.ptr(), ret); });
+  return std::string(text.as_string());
+}
+
+ModuleDump::ModuleDump(const Builder& b, std::string directory) : b_(b), directory_(std::move(directory)) {
+  make_directories(directory_);
+}
+
+std::string ModuleDump::file_name(size_t number, const std::string& label) {
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%03zu-", number);
+  std::string name = digits + label + ".py";
+  for (char& c : name)
+    if (c == ':' || c == '/') c = '-';
+  return name;
+}
+
+long ModuleDump::number_of(const std::string& file) {
+  std::string name = file.substr(file.rfind('/') + 1);
+  size_t digits = name.find_first_not_of("0123456789");
+  if (digits == 0 || digits == std::string::npos || digits > 9 || name[digits] != '-') return -1;
+  return std::strtol(name.c_str(), nullptr, 10);
+}
+
+void ModuleDump::write(size_t number, const std::string& label, const Node& module) {
+  write_constants(module);
+  write_file(directory_ + "/" + file_name(number, label), print_text(b_, module));
+}
+
+void ModuleDump::write_constants(const Node& module) {
+  b_.walk(module, [&](const Node& n) {
+    const auto* constant = n.as<ir::Constant>();
+    if (!constant || constant->data().type_index() != TN_CONSTANT) return;
+    const auto* data = reinterpret_cast<const TnConstant*>(constant->data().raw().as.object);
+    std::string digest = data->digest;
+    if (!written_.insert(digest).second) return;
+    make_directories(directory_ + "/data");
+    std::string name = digest.substr(digest.find(':') + 1);
+    write_file(directory_ + "/data/" + name, {static_cast<const char*>(data->data), data->size});
+  });
+}
+
+}  // namespace tenon

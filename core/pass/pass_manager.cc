@@ -1,0 +1,130 @@
+#include "pass/pass_manager.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "pass/dump.h"
+#include "pass/function_pass.h"
+
+namespace tenon {
+
+namespace {
+
+// The same failure, its message led by what was being done; the original stays as the cause.
+Error led_by(const std::string& lead, const Error& e) {
+  Error out(e.code, lead + e.message, e.where, e.hint);
+  out.cause = e.cause;
+  return out;
+}
+
+// Calls a slot of a plugin. An exception that escapes from it is the plugin's bug.
+template <class F>
+Value call_plugin(const PassInfo& pass, F&& f) {
+  TnValue ret{TN_NONE, 0, {0}};
+  int status = 0;
+  try {
+    status = f(&ret);
+  } catch (const std::exception& e) {
+    throw Error(TN_ERROR_PLUGIN, std::string("let an exception escape: ") + e.what(), {},
+                "this is a bug of the plugin '" + pass.plugin + "'");
+  } catch (...) {
+    throw Error(TN_ERROR_PLUGIN, "let an exception escape", {}, "this is a bug of the plugin '" + pass.plugin + "'");
+  }
+  return check(status, ret);
+}
+
+void verify(const Builder& b, const Node& module, const std::string& lead, const std::string& hint) {
+  try {
+    call([&](TnValue* ret) { return b.ir()->verify(b.ir()->self, module.get(), ret); });
+  } catch (const Error& e) {
+    Error named = led_by(lead, e);
+    if (!hint.empty()) named.hint = named.hint.empty() ? hint : named.hint + "; " + hint;
+    throw named;
+  }
+}
+
+}  // namespace
+
+Node PassManager::run_pass(const Stage& stage, const Node& module, std::vector<Diagnostic>& diagnostics) {
+  const PassInfo& pass = *stage.pass;
+  const Builder& b = *environment_.builder;
+  PassCode code = source_.open(pass);
+  CompileContext context(environment_, module, pass.full_name());
+  Value options = b.map_value(stage.options);
+  auto take = [&] {
+    for (Diagnostic& d : context.take_diagnostics()) diagnostics.push_back(std::move(d));
+  };
+  try {
+    Node after;
+    if (pass.level == Level::kModule) {
+      if (!TN_HAS(code.table, run_module))
+        throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_module, which passes of level module need");
+      Value result = call_plugin(pass, [&](TnValue* ret) {
+        return code.table->run_module(code.instance, context.c(), pass.name.c_str(), module.get(), options.ptr(), ret);
+      });
+      if (!result.is_node() || !as_node(result).is<ir::Module>())
+        throw Error(TN_ERROR_PLUGIN, "returned " + value_kind(result) + " that is not a module", {},
+                    "this is a bug of the plugin '" + pass.plugin + "'");
+      after = as_node(result);
+    } else {
+      if (!TN_HAS(code.table, run_function))
+        throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_function, which passes of level " +
+                                         std::string(level_name(pass.level)) + " need");
+      after = map_functions(b, pass, module, [&](const std::string& name, const Node& function) {
+        try {
+          return call_plugin(pass, [&](TnValue* ret) {
+            return code.table->run_function(code.instance, context.c(), pass.name.c_str(), name.c_str(), function.get(),
+                                            options.ptr(), ret);
+          });
+        } catch (const Error& e) { throw led_by("function '" + name + "': ", e); }
+      });
+    }
+    take();
+    return after;
+  } catch (const Error& e) {
+    take();
+    throw led_by(pass.full_name() + ": ", e);
+  }
+}
+
+RunResult PassManager::run(const Node& module, const Pipeline& pipeline, const RunOptions& options,
+                           std::vector<Diagnostic>& diagnostics) {
+  const Builder& b = *environment_.builder;
+  size_t begin = 0, end = pipeline.stages.size();
+  if (!options.start_from.empty()) begin = find_stage(pipeline, options.start_from, "start from");
+  if (!options.stop_after.empty()) end = find_stage(pipeline, options.stop_after, "stop after") + 1;
+  if (begin >= end && !pipeline.stages.empty() && !options.stop_after.empty())
+    throw Error(TN_ERROR_ARGUMENT, "the pipeline is to stop before the stage that it is to start from");
+  std::optional<ModuleDump> dump;
+  if (!options.dump_dir.empty()) {
+    dump.emplace(b, options.dump_dir);
+    dump->write(0, "input", module);
+  }
+  if (options.verify) verify(b, module, "", "");
+  RunResult result{module, {}};
+  for (size_t i = begin; i < end; ++i) {
+    const Stage& stage = pipeline.stages[i];
+    PassRecord record{stage.pass->full_name(), i + 1, false, false, 0};
+    Node before = result.module;
+    if (environment_.cancelled && environment_.cancelled())
+      throw Error(TN_ERROR_CANCELLED, "cancelled before the pass " + record.pass);
+    if (options.disabled.contains(record.pass)) {
+      record.disabled = true;
+    } else {
+      auto start = std::chrono::steady_clock::now();
+      result.module = run_pass(stage, before, diagnostics);
+      record.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+      record.changed = !result.module.same_as(before);
+    }
+    if (record.changed && dump) dump->write(record.number, record.pass, result.module);
+    if (record.changed && options.verify)
+      verify(b, result.module, "after " + record.pass + ": ",
+             "this is a bug of the plugin '" + stage.pass->plugin + "', not of the input");
+    for (const Instrument& instrument : options.instruments) instrument(record, before, result.module);
+    result.records.push_back(std::move(record));
+  }
+  return result;
+}
+
+}  // namespace tenon

@@ -1,0 +1,125 @@
+#include "registry/discover.h"
+
+#include <dlfcn.h>
+#include <sys/auxv.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <set>
+
+namespace tenon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string canonical(const std::string& path) {
+  std::error_code error;
+  fs::path p = fs::weakly_canonical(path, error);
+  return error ? path : p.string();
+}
+
+// The manifests of one directory, sorted.
+std::vector<std::string> manifests_in(const SearchDir& dir, Discovery& out) {
+  std::error_code error;
+  fs::path own = fs::path(dir.path) / "manifest.yaml";
+  if (fs::exists(own, error)) return {own.string()};
+  std::vector<std::string> found;
+  fs::directory_iterator it(dir.path, error);
+  if (error) {
+    if (dir.must_exist)
+      out.broken.push_back(
+          {"", dir.path, {Error(TN_ERROR_IO, "cannot read the plugin directory: " + error.message(), dir.path)}});
+    return found;
+  }
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    fs::path manifest = it->path() / "manifest.yaml";
+    std::error_code ignored;
+    if (fs::exists(manifest, ignored)) found.push_back(manifest.string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// Moves the plugins that share an id to the broken ones.
+void refuse_duplicates(Discovery& d) {
+  std::map<std::string, std::vector<size_t>> by_id;
+  for (size_t i = 0; i < d.plugins.size(); ++i) by_id[d.plugins[i].id].push_back(i);
+  std::vector<PluginInfo> kept;
+  for (auto& [id, indices] : by_id) {
+    if (indices.size() == 1) {
+      kept.push_back(std::move(d.plugins[indices[0]]));
+      continue;
+    }
+    for (size_t i : indices) {
+      std::string others;
+      for (size_t j : indices)
+        if (j != i) others += (others.empty() ? "" : " and ") + d.plugins[j].manifest;
+      d.broken.push_back({id,
+                          d.plugins[i].manifest,
+                          {Error(TN_ERROR_DUPLICATE, "the plugin id '" + id + "' is also claimed by " + others,
+                                 d.plugins[i].manifest, "remove one of them from the search path")}});
+    }
+  }
+  d.plugins = std::move(kept);
+}
+
+std::vector<std::string> installation_candidates(const void* address) {
+  std::vector<std::string> out;
+  Dl_info info;
+  std::error_code error;
+  if (address && dladdr(address, &info) && info.dli_fname) {
+    fs::path library = fs::canonical(info.dli_fname, error);
+    if (!error) out.push_back((library.parent_path() / "tenon").string());
+  }
+  fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) out.push_back((program.parent_path().parent_path() / "lib" / "tenon").string());
+  return out;
+}
+
+}  // namespace
+
+Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs) {
+  Discovery d;
+  std::set<std::string> seen;
+  for (const SearchDir& dir : dirs) {
+    for (const std::string& manifest : manifests_in(dir, d)) {
+      if (!seen.insert(canonical(manifest)).second) continue;
+      ManifestResult r = read_manifest(b, manifest);
+      if (r.complaints.empty())
+        d.plugins.push_back(std::move(r.plugin));
+      else
+        d.broken.push_back({r.plugin.id, manifest, std::move(r.complaints)});
+    }
+  }
+  refuse_duplicates(d);
+  std::stable_sort(d.broken.begin(), d.broken.end(),
+                   [](const BrokenPlugin& x, const BrokenPlugin& y) { return x.manifest < y.manifest; });
+  return d;
+}
+
+std::vector<SearchDir> default_search_path(const void* address) {
+  std::vector<SearchDir> out;
+  if (const char* listed = std::getenv("TENON_PLUGIN_PATH"); listed && !getauxval(AT_SECURE)) {
+    std::string rest = listed;
+    while (!rest.empty()) {
+      size_t colon = rest.find(':');
+      std::string dir = rest.substr(0, colon);
+      if (!dir.empty()) out.push_back({dir, true});
+      rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+    }
+  }
+  for (const std::string& base : installation_candidates(address)) out.push_back({base + "/plugins", false});
+  return out;
+}
+
+std::string installation_dir(const void* address) {
+  std::error_code error;
+  for (const std::string& base : installation_candidates(address))
+    if (fs::is_directory(base, error)) return base;
+  return "";
+}
+
+}  // namespace tenon

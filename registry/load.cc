@@ -1,0 +1,140 @@
+#include "registry/load.h"
+
+#include <dlfcn.h>
+
+#define BOOST_DLL_USE_STD_FS
+#include <boost/dll/shared_library.hpp>
+#include <filesystem>
+#include <map>
+#include <mutex>
+
+#include "registry/elf.h"
+#include "tenon/kinds.h"
+
+namespace tenon {
+
+namespace {
+
+using Library = boost::dll::shared_library;
+
+// Every library ever opened, by its canonical path; leaked, because code of plugins may be running until the process
+// ends.
+struct OpenLibraries {
+  std::mutex mutex;
+  std::map<std::string, Library*> by_path;
+};
+OpenLibraries& open_libraries() {
+  static auto* libraries = new OpenLibraries;
+  return *libraries;
+}
+
+class Loader {
+ public:
+  explicit Loader(const PluginInfo& plugin) : p_(plugin) {}
+
+  const TnPlugin* load() {
+    if (p_.library.empty()) throw error(TN_ERROR_NOT_FOUND, "has no library: its manifest describes data alone", "");
+    std::string problem = library_problem(p_.library);
+    if (!problem.empty())
+      throw error(problem == "does not exist" ? TN_ERROR_NOT_FOUND : TN_ERROR_CORRUPT,
+                  "cannot be loaded: its library " + problem,
+                  problem.find("built for") != std::string::npos ? "install the build of the plugin for this machine"
+                                                                 : "install the plugin again");
+    const TnPlugin* table = entry()();
+    if (!table) throw bug("its entry '" TN_PLUGIN_SYMBOL "' returned null");
+    check_versions(*table);
+    check_identity(*table);
+    return table;
+  }
+
+ private:
+  TnPluginEntry entry() {
+    std::error_code ignored;
+    std::string path = std::filesystem::canonical(p_.library, ignored).string();
+    OpenLibraries& open = open_libraries();
+    std::lock_guard lock(open.mutex);
+    Library*& library = open.by_path[path];
+    if (!library) {
+      auto opened = std::make_unique<Library>();
+      boost::dll::fs::error_code failure;
+      opened->load(path, failure, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+      if (failure) {
+        const char* said = dlerror();
+        open.by_path.erase(path);
+        throw error(TN_ERROR_NOT_FOUND,
+                    "cannot be loaded: " + explain_dlopen_failure(path, said ? said : failure.message()),
+                    "install what is missing, then try again");
+      }
+      library = opened.release();
+    }
+    if (!library->has(TN_PLUGIN_SYMBOL))
+      throw bug("its library exports no symbol '" TN_PLUGIN_SYMBOL "'", "declare the plugin with TENON_PLUGIN");
+    return &library->get<const TnPlugin*()>(TN_PLUGIN_SYMBOL);
+  }
+
+  void check_versions(const TnPlugin& t) {
+    if (t.size < offsetof(TnPlugin, id))
+      throw bug("its table is " + std::to_string(t.size) + " bytes, too small for a version");
+    if (t.abi_version > TN_ABI_VERSION)
+      throw error(TN_ERROR_ABI_MISMATCH,
+                  "was built for Tenon ABI " + std::to_string(t.abi_version) + ", this Tenon has ABI " +
+                      std::to_string(TN_ABI_VERSION),
+                  "upgrade Tenon, or install a build of the plugin for ABI " + std::to_string(TN_ABI_VERSION));
+    if (t.abi_version == 0) throw bug("its table says ABI version 0");
+    if (t.ir_vocabulary > TN_IR_VOCABULARY)
+      throw error(TN_ERROR_ABI_MISMATCH,
+                  "was built for IR vocabulary " + std::to_string(t.ir_vocabulary) + ", this Tenon has vocabulary " +
+                      std::to_string(TN_IR_VOCABULARY),
+                  "upgrade Tenon, or install a build of the plugin for vocabulary " + std::to_string(TN_IR_VOCABULARY));
+    struct Row {
+      const char* slot;
+      bool present;
+    };
+    const Row rows[] = {{"id", TN_HAS(&t, id)},
+                        {"version", TN_HAS(&t, version)},
+                        {"create", TN_HAS(&t, create)},
+                        {"destroy", TN_HAS(&t, destroy)},
+                        {"capability", TN_HAS(&t, capability)}};
+    for (const Row& row : rows)
+      if (!row.present) throw bug("the slot '" + std::string(row.slot) + "' of its table is missing");
+  }
+
+  void check_identity(const TnPlugin& t) {
+    if (t.id != p_.id)
+      throw bug("its library says that it is '" + std::string(t.id) + "'",
+                "the manifest and the library do not belong together");
+    if (t.version != p_.version)
+      throw bug("its library has version " + std::string(t.version) + ", its manifest says " + p_.version,
+                "install the manifest and the library of one version");
+  }
+
+  Error error(int32_t code, const std::string& what, const std::string& hint) {
+    return Error(code, "the plugin '" + p_.id + "' " + what, p_.library.empty() ? p_.manifest : p_.library, hint);
+  }
+  Error bug(const std::string& what, const std::string& hint = "this is a bug of the plugin") {
+    return error(TN_ERROR_PLUGIN, "cannot be used: " + what, hint);
+  }
+
+  const PluginInfo& p_;
+};
+
+}  // namespace
+
+std::string explain_dlopen_failure(const std::string& file, const std::string& message) {
+  if (size_t at = message.find(": cannot open shared object file"); at != std::string::npos) {
+    std::string missing = message.substr(0, at);
+    if (missing != file) return "it needs the library " + missing + ", which is not found on this machine";
+  }
+  if (size_t at = message.find("undefined symbol: "); at != std::string::npos) {
+    std::string symbol = message.substr(at + 18);
+    symbol = symbol.substr(0, symbol.find_first_of(", \n"));
+    return "it needs the symbol " + symbol + ", which no library provides";
+  }
+  if (size_t at = message.find(": version `"); at != std::string::npos)
+    return "it needs newer system libraries: " + message.substr(at + 2);
+  return message;
+}
+
+const TnPlugin* load_plugin(const PluginInfo& plugin) { return Loader(plugin).load(); }
+
+}  // namespace tenon

@@ -1,0 +1,263 @@
+#include "registry/manifest.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "diag/suggest.h"
+
+namespace tenon {
+
+namespace {
+
+const std::string kIdRule =
+    "an id is lower-case letters, digits, '-', '.' and '_', such as passes-loop or com.vendor.thing";
+
+bool is_name(std::string_view s, std::string_view extra) {
+  if (s.empty() || s.size() > 128) return false;
+  for (char c : s)
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos)) return false;
+  return s[0] >= 'a' && s[0] <= 'z';
+}
+
+// "1.2.3", with an optional "-suffix".
+bool is_version(std::string_view s) {
+  int dots = 0, digits = 0;
+  for (size_t i = 0; i < s.size(); ++i) {
+    if (s[i] >= '0' && s[i] <= '9') {
+      ++digits;
+    } else if (s[i] == '.' && digits > 0) {
+      ++dots;
+      digits = 0;
+    } else {
+      return s[i] == '-' && dots == 2 && digits > 0 && i + 1 < s.size();
+    }
+  }
+  return dots == 2 && digits > 0;
+}
+
+// "tenon.pass/1"
+bool is_capability(std::string_view s) {
+  size_t slash = s.find('/');
+  if (slash == std::string_view::npos || slash == 0 || slash + 1 == s.size()) return false;
+  return is_name(s.substr(0, slash), "._-") && s.find_first_not_of("0123456789", slash + 1) == std::string_view::npos;
+}
+
+class ManifestReader {
+ public:
+  ManifestReader(const Builder& b, const std::string& file) : r_(b, file) {}
+
+  ManifestResult read(const Yaml& top) {
+    if (r_.map(top, "the manifest",
+               {{"id", true},
+                {"version", true},
+                {"vendor"},
+                {"license"},
+                {"tier", true},
+                {"summary", true},
+                {"library"},
+                {"vocabulary"},
+                {"provides"},
+                {"passes"},
+                {"ops"},
+                {"codegen"},
+                {"executor"}})) {
+      read_identity(top);
+      read_vocabulary(top);
+      if (const Yaml* passes = top.find("passes")) read_passes(*passes);
+      if (const Yaml* ops = top.find("ops")) read_ops(*ops);
+      if (const Yaml* codegen = top.find("codegen")) read_codegen(*codegen);
+      if (const Yaml* executor = top.find("executor")) read_executor(*executor);
+      check_capabilities(top);
+    }
+    return {std::move(p_), r_.complaints()};
+  }
+
+ private:
+  void read_identity(const Yaml& top) {
+    p_.manifest = r_.file();
+    p_.id = r_.text(top, "id");
+    if (const Yaml* at = top.find("id"); at && !is_name(p_.id, "._-"))
+      r_.complain(*at, "'" + p_.id + "' is not a plugin id", kIdRule);
+    p_.version = r_.text(top, "version");
+    if (const Yaml* at = top.find("version"); at && !is_version(p_.version))
+      r_.complain(*at, "'" + p_.version + "' is not a version", "write three numbers, such as 0.1.0");
+    p_.vendor = r_.text(top, "vendor");
+    p_.license = r_.text(top, "license");
+    p_.tier = r_.word(top, "tier", {"stable-c", "preview-c"}, "");
+    p_.summary = r_.text(top, "summary");
+    std::string library = r_.text(top, "library");
+    if (const Yaml* at = top.find("library")) {
+      if (library.empty() || library.find('/') != std::string::npos)
+        r_.complain(*at, "'library' is the name of a file next to the manifest, not '" + library + "'");
+      else
+        p_.library = (std::filesystem::path(r_.file()).parent_path() / library).string();
+    }
+  }
+
+  void read_vocabulary(const Yaml& top) {
+    const Yaml* at = top.find("vocabulary");
+    if (!at || !r_.map(*at, "'vocabulary'", {{"consumes"}, {"emits"}})) return;
+    p_.consumes = r_.integer(*at, "consumes", 0);
+    p_.emits = r_.integer(*at, "emits", 0);
+  }
+
+  // Calls f for each element of a list.
+  template <class F>
+  void each(const Yaml& list, const std::string& what, F&& f) {
+    if (!list.is_list() && !list.is_null()) r_.complain(list, what + " is a list, not " + yaml_kind(list));
+    for (const Yaml& item : list.items) f(item);
+  }
+
+  void read_passes(const Yaml& list) {
+    each(list, "'passes'", [&](const Yaml& item) {
+      if (!r_.map(item, "a pass", {{"name", true}, {"level", true}, {"summary", true}, {"concurrent"}, {"options"}}))
+        return;
+      auto pass = std::make_shared<PassInfo>();
+      pass->plugin = p_.id;
+      pass->name = r_.text(item, "name");
+      const Yaml* at = item.find("name");
+      if (at && !is_name(pass->name, "_-"))
+        r_.complain(*at, "'" + pass->name + "' is not a pass name",
+                    "a name is lower-case letters, digits, '_' and '-', such as simplify or lower_blocks");
+      for (const PassRef& earlier : p_.passes)
+        if (at && earlier->name == pass->name)
+          r_.complain(*at, "the pass '" + pass->name + "' is declared twice", "give one of them another name",
+                      TN_ERROR_DUPLICATE);
+      std::string level = r_.word(item, "level", {"module", "loop", "graph"}, "module");
+      pass->level = level == "loop" ? Level::kLoop : level == "graph" ? Level::kGraph : Level::kModule;
+      pass->summary = r_.text(item, "summary");
+      pass->concurrent = r_.boolean(item, "concurrent", false);
+      if (const Yaml* options = item.find("options"))
+        pass->options = r_.option_schemas(*options, "pass '" + pass->name + "'");
+      p_.passes.push_back(pass);
+    });
+  }
+
+  void read_ops(const Yaml& list) {
+    each(list, "'ops'", [&](const Yaml& item) {
+      if (!r_.map(item, "an op",
+                  {{"id", true},
+                   {"revision"},
+                   {"level", true},
+                   {"args"},
+                   {"attrs"},
+                   {"effects"},
+                   {"result"},
+                   {"functions"},
+                   {"summary"}}))
+        return;
+      OpInfo op;
+      op.id = r_.text(item, "id");
+      const Yaml* at = item.find("id");
+      if (at && op.id.find('.') == std::string::npos)
+        r_.complain(*at, "'" + op.id + "' is not an op id", "write its namespace first, such as tir.exp");
+      for (const OpInfo& earlier : p_.ops)
+        if (at && earlier.id == op.id)
+          r_.complain(*at, "the op '" + op.id + "' is declared twice", {}, TN_ERROR_DUPLICATE);
+      op.revision = r_.integer(item, "revision", 1);
+      op.level = r_.word(item, "level", {"loop", "graph"}, "loop") == "graph" ? Level::kGraph : Level::kLoop;
+      op.args = r_.texts(item, "args");
+      for (size_t i = 0; i < op.args.size(); ++i)
+        if (op.args[i] == "..." && i + 1 != op.args.size())
+          r_.complain(item.find("args")->items[i], "'...' stands last among the arguments of '" + op.id + "'");
+      if (!op.args.empty() && op.args.back() == "...") {
+        op.variadic = true;
+        op.args.pop_back();
+      }
+      if (const Yaml* attrs = item.find("attrs")) op.attrs = r_.option_schemas(*attrs, "op '" + op.id + "'");
+      op.effects = r_.word(item, "effects", {"pure", "read", "write", "opaque"}, "pure");
+      op.result = r_.text(item, "result");
+      op.functions = r_.texts(item, "functions");
+      check_words(item, "functions", {"infer_type", "compute", "evaluate"}, op.functions);
+      op.summary = r_.text(item, "summary");
+      p_.ops.push_back(std::move(op));
+    });
+  }
+
+  void check_words(const Yaml& map, std::string_view key, const std::vector<std::string>& words,
+                   const std::vector<std::string>& given) {
+    for (size_t i = 0; i < given.size(); ++i)
+      if (std::find(words.begin(), words.end(), given[i]) == words.end())
+        r_.complain(map.find(key)->items[i], "'" + std::string(key) + "' has no '" + given[i] + "'",
+                    did_you_mean(given[i], words));
+  }
+
+  void read_codegen(const Yaml& node) {
+    if (!r_.map(node, "'codegen'", {{"targets", true}, {"formats", true}, {"options"}})) return;
+    CodegenInfo codegen;
+    codegen.targets = r_.texts(node, "targets");
+    codegen.formats = r_.texts(node, "formats");
+    if (const Yaml* options = node.find("options")) codegen.options = r_.option_schemas(*options, "the code generator");
+    p_.codegen = std::move(codegen);
+  }
+
+  void read_executor(const Yaml& node) {
+    ExecutorInfo executor;
+    if (!node.is_null()) {
+      if (!r_.map(node, "'executor'", {{"options"}})) return;
+      if (const Yaml* options = node.find("options")) executor.options = r_.option_schemas(*options, "the executor");
+    }
+    p_.executor = std::move(executor);
+  }
+
+  // What `provides` lists and what the sections describe must agree, and a library must be there to provide it.
+  void check_capabilities(const Yaml& top) {
+    p_.provides = r_.texts(top, "provides");
+    const Yaml* provides = top.find("provides");
+    for (size_t i = 0; i < p_.provides.size() && provides->is_list() && provides->items.size() == p_.provides.size();
+         ++i)
+      if (!is_capability(p_.provides[i]))
+        r_.complain(provides->items[i], "'" + p_.provides[i] + "' is not a capability",
+                    "write an id and a revision, such as tenon.pass/1");
+    bool op_functions = false;
+    for (const OpInfo& op : p_.ops) op_functions = op_functions || !op.functions.empty();
+    struct Row {
+      const char* section;
+      const char* capability;
+      bool described;
+    };
+    const Row rows[] = {{"passes", "tenon.pass/1", !p_.passes.empty()},
+                        {"codegen", "tenon.codegen/1", p_.codegen.has_value()},
+                        {"executor", "tenon.executor/1", p_.executor.has_value()},
+                        {"ops", "tenon.op/1", op_functions}};
+    for (const Row& row : rows) {
+      if (row.described && !p_.has(row.capability))
+        r_.complain(*top.find_key(row.section),
+                    "'" + std::string(row.section) + "' is described but 'provides' lacks " + row.capability);
+      if (!row.described && p_.has(row.capability))
+        r_.complain(*provides,
+                    "'provides' lists " + std::string(row.capability) + " but '" + row.section + "' describes none");
+    }
+    if (!p_.provides.empty() && !top.find("library"))
+      r_.complain(top, "the manifest provides capabilities but names no 'library'");
+  }
+
+  YamlReader r_;
+  PluginInfo p_;
+};
+
+}  // namespace
+
+ManifestResult parse_manifest(const Builder& b, const std::string& text, const std::string& file) {
+  try {
+    return ManifestReader(b, file).read(parse_yaml(text, file));
+  } catch (const Error& e) {
+    ManifestResult broken;
+    broken.plugin.manifest = file;
+    broken.complaints.push_back(e);
+    return broken;
+  }
+}
+
+ManifestResult read_manifest(const Builder& b, const std::string& file) {
+  try {
+    return ManifestReader(b, file).read(read_yaml(file));
+  } catch (const Error& e) {
+    ManifestResult broken;
+    broken.plugin.manifest = file;
+    broken.complaints.push_back(e);
+    return broken;
+  }
+}
+
+}  // namespace tenon

@@ -1,0 +1,63 @@
+#include "registry/registry.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "registry/load.h"
+
+namespace tenon {
+
+Registry::Registry(const Builder& b, RegistryOptions options, const void* address_in_library)
+    : b_(b), options_(std::move(options)) {
+  for (const std::string& dir : options_.plugin_dirs) dirs_.push_back({dir, true});
+  if (!options_.search_defaults) return;
+  for (SearchDir& dir : default_search_path(address_in_library)) dirs_.push_back(std::move(dir));
+  installation_ = installation_dir(address_in_library);
+}
+
+const Discovery& Registry::found() {
+  const ConfigFile& order = config();
+  std::lock_guard lock(mutex_);
+  if (discovery_) return *discovery_;
+  discovery_ = discover(b_, dirs_);
+  auto rank = [&](const PluginInfo& p) {
+    return std::find(order.plugins.begin(), order.plugins.end(), p.id) - order.plugins.begin();
+  };
+  std::stable_sort(discovery_->plugins.begin(), discovery_->plugins.end(),
+                   [&](const PluginInfo& x, const PluginInfo& y) { return rank(x) < rank(y); });
+  return *discovery_;
+}
+
+const ConfigFile& Registry::config() {
+  std::lock_guard lock(mutex_);
+  if (config_) return *config_;
+  std::string file = options_.config;
+  std::error_code error;
+  if (file.empty() && !installation_.empty() && std::filesystem::exists(installation_ + "/plugins.yaml", error))
+    file = installation_ + "/plugins.yaml";
+  config_ = file.empty() ? ConfigFile{"the configuration", {}, {}} : read_config_file(b_, file);
+  return *config_;
+}
+
+const TnPlugin* Registry::load(const PluginInfo& plugin) { return load_plugin(plugin); }
+
+std::vector<std::string> Registry::searched() const {
+  std::vector<std::string> out;
+  for (const SearchDir& dir : dirs_) out.push_back(dir.path);
+  return out;
+}
+
+std::vector<std::string> Registry::pipeline_names() {
+  std::vector<std::string> out;
+  for (const auto& [name, body] : config().pipelines) out.push_back(name);
+  return out;
+}
+
+PipelineResult Registry::pipeline(const std::string& name_or_file) {
+  bool is_file =
+      name_or_file.find('/') != std::string::npos || name_or_file.ends_with(".yaml") || name_or_file.ends_with(".yml");
+  if (is_file) return read_pipeline_file(b_, *this, name_or_file);
+  return check_config_pipeline(b_, *this, config(), name_or_file);
+}
+
+}  // namespace tenon

@@ -1,0 +1,47 @@
+// What is installed: the plugins on the search path and the named pipelines. Reads manifests when first asked, loads a
+// library only when `load` is called.
+#ifndef TENON_REGISTRY_REGISTRY_H
+#define TENON_REGISTRY_REGISTRY_H
+
+#include <mutex>
+#include <optional>
+
+#include "registry/discover.h"
+#include "registry/pipeline.h"
+
+namespace tenon {
+
+struct RegistryOptions {
+  std::vector<std::string> plugin_dirs;  // searched first
+  std::string config;                    // a plugins.yaml instead of the installation's
+  bool search_defaults = true;           // TENON_PLUGIN_PATH and the installation
+};
+
+class Registry : public PluginProvider {
+ public:
+  Registry(const Builder& b, RegistryOptions options, const void* address_in_library);
+
+  const std::vector<PluginInfo>& plugins() override { return found().plugins; }
+  const std::vector<BrokenPlugin>& broken() override { return found().broken; }
+  const TnPlugin* load(const PluginInfo& plugin) override;
+
+  std::vector<std::string> searched() const;
+  std::vector<std::string> pipeline_names();
+  // A name of the configuration, or the path of a YAML file. Throws when there is none.
+  PipelineResult pipeline(const std::string& name_or_file);
+
+ private:
+  const Discovery& found();
+  const ConfigFile& config();
+
+  const Builder& b_;
+  RegistryOptions options_;
+  std::vector<SearchDir> dirs_;
+  std::string installation_;
+  std::mutex mutex_;
+  std::optional<Discovery> discovery_;
+  std::optional<ConfigFile> config_;
+};
+
+}  // namespace tenon
+#endif
