@@ -91,7 +91,7 @@ TEST_F(PassManagerTest, RefusesWrongResults) {
   behaviour_.run = [](auto&&...) { return Value(3); };
   EXPECT_EQ(failure({stage("bad", Level::kModule)}), "tests:bad: returned an integer that is not a module");
   EXPECT_EQ(failure({stage("bad")}),
-            "tests:bad: for the function 'f', the pass tests:bad returned a value that is no IR node where a "
+            "tests:bad: for the function 'f', the pass tests:bad returned a value that is no IR node where "
             "tir.PrimFunc/1 is due");
   behaviour_.run = [&](auto&&...) { return Value(b_.imm(1)); };
   EXPECT_EQ(failure({stage("bad")}),
