@@ -1,0 +1,72 @@
+"""Runs the README's page on a first pass plugin: its files are those of the template, they build, test and run as it says."""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FILE = re.compile(r"^`(my-pass/[^`]+)`\n```\w*\n(.*?)^```$", re.M | re.S)
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
+MODULE = "module.py"  # what the page calls the reader's own module
+
+
+def files_of(readme: str):
+    return {name: text for name, text in FILE.findall(readme)}
+
+
+def commands_of(readme: str):
+    """The shell lines of the page after the first pass plugin, without the installation of the SDK."""
+    page = readme[readme.index("## A first pass plugin"):]
+    return [line for block in SHELL.findall(page) for line in block.splitlines() if not line.startswith("cmake --install")]
+
+
+def differences(files, template: pathlib.Path):
+    """Where the README and the template that `sdk/dev new` copies do not agree."""
+    names = {f"my-pass/{p.relative_to(template)}" for p in template.rglob("*") if p.is_file()}
+    complaints = [f"{n} stands in one of README and template only" for n in sorted(names ^ set(files))]
+    for name in sorted(names & set(files)):
+        if files[name] != (template / name.removeprefix("my-pass/")).read_text().replace("PLUGIN_NAME", "my-pass"):
+            complaints.append(f"{name} differs between README and template")
+    return complaints
+
+
+def run_page(files, commands, sdk: pathlib.Path, folder: pathlib.Path):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    test = files["my-pass/tests/fold_add_zero.test"]
+    (folder / MODULE).write_text(re.search(r"^# --- in.py\n(.*?)(?=^# ---|\Z)", test, re.M | re.S).group(1))
+    env = {"PATH": f"{sdk}/bin:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/"), "PREFIX": str(sdk)}
+    script = "set -eu\n" + "\n".join(commands) + "\n"
+    return subprocess.run(["/bin/sh", "-c", script], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=pathlib.Path, required=True)
+    parser.add_argument("--sdk", type=pathlib.Path, required=True)
+    args = parser.parse_args()
+    readme = (args.source / "README.md").read_text()
+    files, commands = files_of(readme), commands_of(readme)
+    complaints = differences(files, args.source / "sdk/templates/pass")
+    if complaints:
+        sys.exit("\n".join(complaints))
+    with tempfile.TemporaryDirectory() as folder:
+        done = run_page(files, commands, args.sdk.resolve(), pathlib.Path(folder))
+        if done.returncode != 0 or "my-pass" not in done.stdout or "b[i] = a[i]" not in done.stdout:
+            sys.exit(f"{done.stdout}\nthe README's commands exited {done.returncode}, or did not fold the additions")
+        # The page can fail: with the pass broken, its test goes red.
+        broken = dict(files)
+        broken["my-pass/src/plugin.cc"] = broken["my-pass/src/plugin.cc"].replace("imm->value() == 0", "imm->value() == 1")
+        shutil.rmtree(pathlib.Path(folder) / "my-pass")
+        if run_page(broken, commands, args.sdk.resolve(), pathlib.Path(folder)).returncode == 0:
+            sys.exit("the test of the README's plugin passes although the pass is broken")
+    print("README: the first pass plugin builds, passes its test and runs; broken on purpose it goes red")
+
+
+if __name__ == "__main__":
+    main()
