@@ -1,5 +1,7 @@
 // The table of libtenon_rt, its one export.
+#include "runtime/artifact.h"
 #include "runtime/internal.h"
+#include "runtime/sha256.h"
 
 namespace tenon::rt {
 namespace {
@@ -30,6 +32,8 @@ constexpr TnRuntime table = {
     set_thread_count,
     workspace_alloc,
     workspace_free,
+    artifact_open,
+    sha256,
 };
 
 }  // namespace

@@ -126,6 +126,13 @@ typedef struct TnRuntime {
   /* 64-byte aligned scratch memory for the length of a call; null when there is none. */
   void* (*workspace_alloc)(size_t bytes);
   void (*workspace_free)(void* memory);
+
+  /* Opens a compiled model. Its index and code are compared with their digests before any of its code is mapped; its
+   * constants too when `verify_constants` is not 0. `imports` maps names of external functions to functions, or is null.
+   * `*ret` is {functions: map from name to function, index: what the artifact says of itself}; the functions keep the
+   * artifact open. Errors: TN_ERROR_IO, TN_ERROR_CORRUPT, TN_ERROR_ABI_MISMATCH, TN_ERROR_NOT_FOUND (an import). */
+  int (*artifact_open)(const char* path, const TnValue* imports, int verify_constants, TnValue* ret);
+  void (*sha256)(const void* data, size_t size, uint8_t digest[32]);
 } TnRuntime;
 
 TN_EXPORT const TnRuntime* tn_runtime(void);
