@@ -12,7 +12,7 @@ namespace {
 
 struct FeatureRow {
   std::string_view kernel;  // as /proc/cpuinfo says
-  std::string_view llvm;
+  std::string_view feature;
 };
 
 constexpr FeatureRow kX86[] = {{"pni", "sse3"},
@@ -85,7 +85,7 @@ Value text_array(const Builder& b, const std::vector<std::string>& texts) {
 template <size_t n>
 void add_known(const FeatureRow (&rows)[n], const std::set<std::string>& words, std::vector<std::string>& out) {
   for (const FeatureRow& row : rows)
-    if (words.contains(std::string(row.kernel))) out.push_back("+" + std::string(row.llvm));
+    if (words.contains(std::string(row.kernel))) out.push_back("+" + std::string(row.feature));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 
 namespace tenon {
 
-// The features of this machine's CPU in LLVM's names ("+avx2"), sorted; only those that the operating system has
+// The features of this machine's CPU in the names that compilers use ("+avx2"), sorted; only those that the operating system has
 // enabled.
 std::vector<std::string> native_features();
 // The same from the text of /proc/cpuinfo.

@@ -24,18 +24,18 @@ Node call_of(std::string_view op, const std::vector<Node>& args, const Map& attr
 
 TEST(OpTable, RefusesTheSameOperatorTwiceNamingBoth) {
   OpTable t;
-  t.add(exp_row(), "ops-loop", "ops-loop/manifest.yaml:12:5");
-  Error e = error_of([&] { t.add(exp_row(), "other", "other/manifest.yaml:3:5"); });
+  t.add(exp_row(), "some-ops", "some-ops/manifest:12:5");
+  Error e = error_of([&] { t.add(exp_row(), "other", "other/manifest:3:5"); });
   EXPECT_EQ(e.code, TN_ERROR_DUPLICATE);
-  EXPECT_NE(e.message.find("ops-loop/manifest.yaml:12:5"), std::string::npos);
-  EXPECT_NE(e.message.find("other/manifest.yaml:3:5"), std::string::npos);
+  EXPECT_NE(e.message.find("some-ops/manifest:12:5"), std::string::npos);
+  EXPECT_NE(e.message.find("other/manifest:3:5"), std::string::npos);
 }
 
 TEST(OpTable, RefusesRowsThatAreNotWellFormed) {
   OpTable t;
   auto message = [&](const Builder::Entries& entries) {
-    Error e = error_of([&] { t.add(row(entries), "p", "m.yaml:1:1"); });
-    EXPECT_EQ(e.where, "m.yaml:1:1");
+    Error e = error_of([&] { t.add(row(entries), "p", "m:1:1"); });
+    EXPECT_EQ(e.where, "m:1:1");
     return e.message + (e.hint.empty() ? "" : " | " + e.hint);
   };
   EXPECT_EQ(message({}), "cannot add an operator: `id: ` must read namespace.name");
@@ -58,7 +58,7 @@ TEST(OpTable, RefusesRowsThatAreNotWellFormed) {
 
 TEST(OpTable, SuggestsNames) {
   OpTable t;
-  t.add(exp_row(), "ops-loop", "");
+  t.add(exp_row(), "some-ops", "");
   Error e = error_of([&] { t.get("tir.exq", "main"); });
   EXPECT_EQ(e.code, TN_ERROR_NOT_FOUND);
   EXPECT_EQ(e.hint, "did you mean 'tir.exp'?");

@@ -28,7 +28,7 @@ std::string_view option_type_name(OptionType type);
 std::optional<OptionType> option_type_from(std::string_view name);
 std::vector<std::string> option_type_names();
 
-// The kind of a value in words ("an integer"), and the value itself as one line of JSON-like text.
+// The kind of a value in words ("an integer"), and the value itself as one line of text.
 std::string value_kind(const Value& value);
 std::string value_text(const Value& value);
 

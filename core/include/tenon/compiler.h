@@ -24,7 +24,7 @@ typedef struct TnCompiler {
 
   /* `options`: none, or a map with any of
    *   plugin_dirs      array of strings   searched first
-   *   config           string             a plugins.yaml instead of the installation's
+   *   config           string             the list of plugins and pipelines, instead of the installation's
    *   search_defaults  bool               TENON_PLUGIN_PATH and the installation; true
    *   target           string             "cpu" (this machine), "cpu:generic", "cpu:+avx2,+fma", ... */
   int (*session_create)(const TnValue* options, TnSession** session, TnValue* ret);
