@@ -43,27 +43,34 @@ std::vector<std::string> manifests_in(const SearchDir& dir, Discovery& out) {
   return found;
 }
 
-// Moves the plugins that share an id to the broken ones.
-void refuse_duplicates(Discovery& d) {
-  std::map<std::string, std::vector<size_t>> by_id;
-  for (size_t i = 0; i < d.plugins.size(); ++i) by_id[d.plugins[i].id].push_back(i);
-  std::vector<PluginInfo> kept;
-  for (auto& [id, indices] : by_id) {
-    if (indices.size() == 1) {
-      kept.push_back(std::move(d.plugins[indices[0]]));
+struct Found {
+  PluginInfo plugin;
+  int level;
+};
+
+// Keeps, of the plugins that share an id, the one at the earliest level; two at that level are broken.
+void choose(std::vector<Found>& found, Discovery& d) {
+  std::map<std::string, std::vector<Found*>> by_id;
+  for (Found& f : found) {
+    std::vector<Found*>& rivals = by_id[f.plugin.id];
+    if (!rivals.empty() && rivals[0]->level < f.level) continue;
+    rivals.push_back(&f);
+  }
+  for (auto& [id, rivals] : by_id) {
+    if (rivals.size() == 1) {
+      d.plugins.push_back(std::move(rivals[0]->plugin));
       continue;
     }
-    for (size_t i : indices) {
+    for (const Found* one : rivals) {
       std::string others;
-      for (size_t j : indices)
-        if (j != i) others += (others.empty() ? "" : " and ") + d.plugins[j].manifest;
+      for (const Found* other : rivals)
+        if (other != one) others += (others.empty() ? "" : " and ") + other->plugin.manifest;
       d.broken.push_back({id,
-                          d.plugins[i].manifest,
+                          one->plugin.manifest,
                           {Error(TN_ERROR_DUPLICATE, "the plugin id '" + id + "' is also claimed by " + others,
-                                 d.plugins[i].manifest, "remove one of them from the search path")}});
+                                 one->plugin.manifest, "remove one of them from the search path")}});
     }
   }
-  d.plugins = std::move(kept);
 }
 
 std::vector<std::string> installation_candidates(const void* address) {
@@ -83,18 +90,19 @@ std::vector<std::string> installation_candidates(const void* address) {
 
 Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs) {
   Discovery d;
+  std::vector<Found> found;
   std::set<std::string> seen;
   for (const SearchDir& dir : dirs) {
     for (const std::string& manifest : manifests_in(dir, d)) {
       if (!seen.insert(canonical(manifest)).second) continue;
       ManifestResult r = read_manifest(b, manifest);
       if (r.complaints.empty())
-        d.plugins.push_back(std::move(r.plugin));
+        found.push_back({std::move(r.plugin), dir.level});
       else
         d.broken.push_back({r.plugin.id, manifest, std::move(r.complaints)});
     }
   }
-  refuse_duplicates(d);
+  choose(found, d);
   std::stable_sort(d.broken.begin(), d.broken.end(),
                    [](const BrokenPlugin& x, const BrokenPlugin& y) { return x.manifest < y.manifest; });
   return d;
@@ -107,11 +115,11 @@ std::vector<SearchDir> default_search_path(const void* address) {
     while (!rest.empty()) {
       size_t colon = rest.find(':');
       std::string dir = rest.substr(0, colon);
-      if (!dir.empty()) out.push_back({dir, true});
+      if (!dir.empty()) out.push_back({dir, true, 1});
       rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
     }
   }
-  for (const std::string& base : installation_candidates(address)) out.push_back({base + "/plugins", false});
+  for (const std::string& base : installation_candidates(address)) out.push_back({base + "/plugins", false, 2});
   return out;
 }
 

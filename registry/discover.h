@@ -17,6 +17,7 @@ struct Discovery {
 struct SearchDir {
   std::string path;
   bool must_exist = false;
+  int level = 0;
 };
 Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs);
 
