@@ -23,13 +23,18 @@ def commands_of(readme: str):
     return [line for block in SHELL.findall(page) for line in block.splitlines() if not line.startswith("cmake --install")]
 
 
-def differences(files, template: pathlib.Path):
-    """Where the README and the template that `sdk/dev new` copies do not agree."""
-    names = {f"my-pass/{p.relative_to(template)}" for p in template.rglob("*") if p.is_file()}
-    complaints = [f"{n} stands in one of README and template only" for n in sorted(names ^ set(files))]
+def differences(files, source: pathlib.Path, folder: pathlib.Path):
+    """Where the README and what `sdk/dev new` writes do not agree."""
+    made = folder / "made" / "my-pass"
+    made.parent.mkdir()
+    subprocess.run([source / "sdk/dev", "new", made], check=True, stdout=subprocess.DEVNULL)
+    names = {f"my-pass/{p.relative_to(made)}" for p in made.rglob("*") if p.is_file()}
+    complaints = [f"{n} is either not in the README or not written by sdk/dev new" for n in sorted(names ^ set(files))]
     for name in sorted(names & set(files)):
-        if files[name] != (template / name.removeprefix("my-pass/")).read_text().replace("PLUGIN_NAME", "my-pass"):
-            complaints.append(f"{name} differs between README and template")
+        if files[name] != (made.parent / name).read_text():
+            complaints.append(f"{name} differs between the README and what sdk/dev new writes")
+    if subprocess.run([source / "sdk/dev", "new", made], stderr=subprocess.DEVNULL).returncode != 2:
+        complaints.append("sdk/dev new wrote into a folder that exists")
     return complaints
 
 
@@ -52,10 +57,10 @@ def main():
     args = parser.parse_args()
     readme = (args.source / "README.md").read_text()
     files, commands = files_of(readme), commands_of(readme)
-    complaints = differences(files, args.source / "sdk/templates/pass")
-    if complaints:
-        sys.exit("\n".join(complaints))
     with tempfile.TemporaryDirectory() as folder:
+        complaints = differences(files, args.source, pathlib.Path(folder))
+        if complaints:
+            sys.exit("\n".join(complaints))
         done = run_page(files, commands, args.sdk.resolve(), pathlib.Path(folder))
         if done.returncode != 0 or "my-pass" not in done.stdout or "b[i] = a[i]" not in done.stdout:
             sys.exit(f"{done.stdout}\nthe README's commands exited {done.returncode}, or did not fold the additions")
