@@ -1,5 +1,6 @@
 #include "ir/ir_table.h"
 
+#include "ir/constant_store.h"
 #include "ir/kind_table.h"
 #include "ir/make.h"
 #include "ir/rewrite.h"
@@ -86,6 +87,13 @@ int renew_slot(void*, const TnValue* tree, TnValue* ret) {
   return guard(tn_runtime(), ret, [&] { return renew(*tree); });
 }
 
+int constant_slot(void*, const DLTensor* tensor, TnValue* ret) {
+  return guard(tn_runtime(), ret, [&] {
+    uint64_t size = tensor_bytes(*tensor);
+    return constant_from_bytes(static_cast<const char*>(tensor->data) + tensor->byte_offset, size);
+  });
+}
+
 constexpr TnHostIr make_table() {
   TnHostIr t{};
   t.size = sizeof(TnHostIr);
@@ -98,6 +106,7 @@ constexpr TnHostIr make_table() {
   t.walk = &walk_slot;
   t.rewrite = &rewrite_slot;
   t.renew = &renew_slot;
+  t.constant = &constant_slot;
   return t;
 }
 constinit const TnHostIr kTable = make_table();

@@ -1,0 +1,60 @@
+// Where the bytes of constants lie: memory of the session or mapped files. The IR refers to them and never holds them.
+// Every constant carries the SHA-256 of its bytes, computed when it is made (or taken from whoever already knows it).
+#ifndef TENON_CORE_IR_CONSTANT_STORE_H
+#define TENON_CORE_IR_CONSTANT_STORE_H
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "tenon/cxx/node.h"
+
+namespace tenon {
+
+using Constant = Ref<const TnConstant>;
+
+namespace internal {
+class Mapping;
+}
+
+// Constants in memory, in anonymous files of a megabyte or more (memfd), so that they can be passed to another process
+// by descriptor. The same bytes are stored once. Constants outlive the store. Any thread.
+class ConstantStore {
+ public:
+  explicit ConstantStore(std::string name = "memory") : name_(std::move(name)) {}
+
+  // Copies the bytes.
+  Constant add(const void* data, uint64_t size);
+  // The bytes of a contiguous tensor on the CPU.
+  Constant add(const DLTensor& tensor);
+  // A constant of a file that decode may find by its digest.
+  void keep(const Constant& constant);
+  // Null when there is none of this digest.
+  Constant find(std::string_view digest) const;
+  // Bytes copied so far.
+  uint64_t size() const;
+
+ private:
+  std::string name_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Constant, std::less<>> by_digest_;
+  std::shared_ptr<internal::Mapping> chunk_;  // the one being filled
+  uint64_t used_ = 0;                         // of chunk_
+  uint64_t total_ = 0;
+  int chunks_ = 0;
+};
+
+// A constant whose bytes lie in a file, which is mapped read-only. `digest` is taken on trust when given, else
+// computed. Throws TN_ERROR_IO when the file cannot be read and TN_ERROR_ARGUMENT when the range lies outside of it.
+Constant constant_from_file(const std::string& path, uint64_t offset, uint64_t size, std::string_view digest = {});
+
+// A constant with memory of its own.
+Constant constant_from_bytes(const void* data, uint64_t size);
+
+// How many bytes a contiguous tensor on the CPU has. Throws TN_ERROR_ARGUMENT when it is none, or null.
+uint64_t tensor_bytes(const DLTensor& tensor);
+
+}  // namespace tenon
+#endif
