@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "diag/suggest.h"
+#include "ir/op_table.h"
 
 namespace tenon {
 
@@ -133,53 +133,18 @@ class ManifestReader {
     });
   }
 
+  // The op table says what a row may hold; here it is asked about each row alone.
   void read_ops(const Yaml& list) {
     each(list, "'ops'", [&](const Yaml& item) {
-      if (!r_.map(item, "an op",
-                  {{"id", true},
-                   {"revision"},
-                   {"level", true},
-                   {"args"},
-                   {"attrs"},
-                   {"effects"},
-                   {"result"},
-                   {"functions"},
-                   {"summary"}}))
-        return;
-      OpInfo op;
-      op.id = r_.text(item, "id");
-      const Yaml* at = item.find("id");
-      if (at && op.id.find('.') == std::string::npos)
-        r_.complain(*at, "'" + op.id + "' is not an op id", "write its namespace first, such as tir.exp");
-      for (const OpInfo& earlier : p_.ops)
-        if (at && earlier.id == op.id)
-          r_.complain(*at, "the op '" + op.id + "' is declared twice", {}, TN_ERROR_DUPLICATE);
-      op.revision = r_.integer(item, "revision", 1);
-      op.level = r_.word(item, "level", {"loop", "graph"}, "loop") == "graph" ? Level::kGraph : Level::kLoop;
-      op.args = r_.texts(item, "args");
-      for (size_t i = 0; i < op.args.size(); ++i)
-        if (op.args[i] == "..." && i + 1 != op.args.size())
-          r_.complain(item.find("args")->items[i], "'...' stands last among the arguments of '" + op.id + "'");
-      if (!op.args.empty() && op.args.back() == "...") {
-        op.variadic = true;
-        op.args.pop_back();
-      }
-      if (const Yaml* attrs = item.find("attrs")) op.attrs = r_.option_schemas(*attrs, "op '" + op.id + "'");
-      op.effects = r_.word(item, "effects", {"pure", "read", "write", "opaque"}, "pure");
-      op.result = r_.text(item, "result");
-      op.functions = r_.texts(item, "functions");
-      check_words(item, "functions", {"infer_type", "compute", "evaluate"}, op.functions);
-      op.summary = r_.text(item, "summary");
-      p_.ops.push_back(std::move(op));
+      Value row = r_.value(item);
+      if (!row.is_map()) return r_.complain(item, "an op is a map of keys and values, not " + yaml_kind(item));
+      try {
+        op_table_.add(row.ref<Map>(), p_.id, r_.where(item));
+      } catch (const Error& e) { return r_.add(e); }
+      std::string id(row.ref<Map>().find("id")->as_string());
+      op_functions_ = op_functions_ || !op_table_.get(id).functions.empty();
+      p_.ops.push_back({id, row.ref<Map>(), r_.where(item)});
     });
-  }
-
-  void check_words(const Yaml& map, std::string_view key, const std::vector<std::string>& words,
-                   const std::vector<std::string>& given) {
-    for (size_t i = 0; i < given.size(); ++i)
-      if (std::find(words.begin(), words.end(), given[i]) == words.end())
-        r_.complain(map.find(key)->items[i], "'" + std::string(key) + "' has no '" + given[i] + "'",
-                    did_you_mean(given[i], words));
   }
 
   void read_codegen(const Yaml& node) {
@@ -209,8 +174,6 @@ class ManifestReader {
       if (!is_capability(p_.provides[i]))
         r_.complain(provides->items[i], "'" + p_.provides[i] + "' is not a capability",
                     "write an id and a revision, such as tenon.pass/1");
-    bool op_functions = false;
-    for (const OpInfo& op : p_.ops) op_functions = op_functions || !op.functions.empty();
     struct Row {
       const char* section;
       const char* capability;
@@ -219,7 +182,7 @@ class ManifestReader {
     const Row rows[] = {{"passes", "tenon.pass/1", !p_.passes.empty()},
                         {"codegen", "tenon.codegen/1", p_.codegen.has_value()},
                         {"executor", "tenon.executor/1", p_.executor.has_value()},
-                        {"ops", "tenon.op/1", op_functions}};
+                        {"ops", "tenon.op/1", op_functions_}};
     for (const Row& row : rows) {
       if (row.described && !p_.has(row.capability))
         r_.complain(*top.find_key(row.section),
@@ -234,6 +197,8 @@ class ManifestReader {
 
   YamlReader r_;
   PluginInfo p_;
+  OpTable op_table_;
+  bool op_functions_ = false;
 };
 
 }  // namespace

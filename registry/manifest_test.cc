@@ -74,6 +74,18 @@ TEST_F(Manifest, ProvidesWhatItDescribes) {
             "m.yaml:1:1 the manifest provides capabilities but names no 'library'\n");
 }
 
+TEST_F(Manifest, ChecksOps) {
+  EXPECT_EQ(complaints("id: x\nversion: 0.1.0\ntier: stable-c\nsummary: s\nops:\n"
+                       "  - {id: tir.exp, level: loop, args: [x], result: first}\n"
+                       "  - {id: tir.exp, level: loop, args: [x], result: first}\n"
+                       "  - {id: tir.log, level: lop}\n"
+                       "  - tir.sin\n"),
+            "m.yaml:7:5 the operator `tir.exp` is declared by the plugin `x` (m.yaml:7:5) and already by `x` "
+            "(m.yaml:6:5); leave one of the two plugins out, or rename the operator\n"
+            "m.yaml:8:5 cannot add the operator `tir.log`: `level: lop` is none of loop, graph; did you mean 'loop'?\n"
+            "m.yaml:9:5 an op is a map of keys and values, not 'tir.sin'\n");
+}
+
 TEST_F(Manifest, ReadsAWholeOne) {
   ManifestResult r = parse_manifest(
       b_,
@@ -96,9 +108,8 @@ TEST_F(Manifest, ReadsAWholeOne) {
   EXPECT_TRUE(p.passes[0]->concurrent);
   EXPECT_TRUE(p.passes[0]->options[0].default_value.is_float());
   ASSERT_EQ(p.ops.size(), 1u);
-  EXPECT_TRUE(p.ops[0].variadic);
-  EXPECT_EQ(p.ops[0].args, std::vector<std::string>{"x"});
-  EXPECT_EQ(p.ops[0].attrs[0].default_value.as_int(), -1);
+  EXPECT_EQ(p.ops[0].id, "tir.exp");
+  EXPECT_EQ(p.ops[0].origin, "dir/m.yaml:11:7");
   EXPECT_EQ(p.codegen->targets, std::vector<std::string>{"cpu"});
   EXPECT_TRUE(p.executor->options[0].required);
 }

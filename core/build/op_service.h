@@ -2,9 +2,10 @@
 #ifndef TENON_BUILD_OP_SERVICE_H
 #define TENON_BUILD_OP_SERVICE_H
 
-#include <map>
+#include <mutex>
 
 #include "build/plugin_instances.h"
+#include "ir/op_table.h"
 #include "tenon/ext/op.h"
 
 namespace tenon {
@@ -16,31 +17,26 @@ class OpService {
   OpService& operator=(const OpService&) = delete;
 
   const TnHostOps* table() const { return &table_; }
-  // Null when unknown.
-  const OpInfo* find(std::string_view id);
-  // The op's record as a map: {id, revision, level, args, variadic, attrs, effects, result, functions, plugin,
-  // summary}.
+  // The operators of all manifests. One that two plugins declare belongs to the first; the other is told in `problems`.
+  const OpTable& op_table();
+  const std::vector<Error>& problems();
+  // The op's row as a map with its plugin; none when unknown.
   Value record(std::string_view id);
   Value infer_type(const TnContext* context, const Node& call);
   Value compute(const TnContext* context, const Node& call);
 
  private:
-  struct Row {
-    const OpInfo* op;
-    const PluginInfo* plugin;
-  };
-  const std::map<std::string, Row, std::less<>>& rows();
-  const Row& row_of(const Node& call);
+  const OpRecord& record_of(const Node& call);
   // The plugin's table when the op's manifest lists the function, else null.
-  PluginInstances::Use use(const Row& row, std::string_view function);
+  PluginInstances::Use use(const OpRecord& op, std::string_view function);
 
   const Builder& b_;
   PluginProvider& provider_;
   PluginInstances& instances_;
   TnHostOps table_;
-  std::mutex mutex_;
-  bool filled_ = false;
-  std::map<std::string, Row, std::less<>> rows_;
+  std::once_flag filled_;
+  OpTable ops_;
+  std::vector<Error> problems_;
 };
 
 // The options of a schema as a map: name -> {type, default, choices, summary, required}.

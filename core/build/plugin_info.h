@@ -10,17 +10,11 @@
 
 namespace tenon {
 
-struct OpInfo {
+// A row of the manifest's `ops`, as OpTable.add takes it.
+struct OpRow {
   std::string id;
-  int64_t revision = 1;
-  Level level = Level::kLoop;
-  std::vector<std::string> args;
-  bool variadic = false;
-  OptionSchemas attrs;
-  std::string effects = "pure";
-  std::string result;
-  std::vector<std::string> functions;  // the TnOp slots that exist for it
-  std::string summary;
+  Map row;
+  std::string origin;  // where the row stands
 };
 
 struct CodegenInfo {
@@ -46,7 +40,7 @@ struct PluginInfo {
   int64_t emits = 0;
   std::vector<std::string> provides;
   std::vector<PassRef> passes;
-  std::vector<OpInfo> ops;
+  std::vector<OpRow> ops;
   std::optional<CodegenInfo> codegen;
   std::optional<ExecutorInfo> executor;
 

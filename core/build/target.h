@@ -9,8 +9,8 @@
 
 namespace tenon {
 
-// The features of this machine's CPU in the names that compilers use ("+avx2"), sorted; only those that the operating system has
-// enabled.
+// The features of this machine's CPU in the names that compilers use ("+avx2"), sorted; only those that the operating
+// system has enabled.
 std::vector<std::string> native_features();
 // The same from the text of /proc/cpuinfo.
 std::vector<std::string> features_from_cpuinfo(const std::string& text, bool x86);
