@@ -1,7 +1,8 @@
 """Builds and tests a plugin's folder alone: no checkout, only an SDK that `cmake --install` laid down.
 
   plugin_alone.py install --build BUILD --work WORK         the SDK into WORK/sdk
-  plugin_alone.py build NAME --source TREE --work WORK      the plugin in WORK/NAME
+  plugin_alone.py build NAME --source TREE --work WORK      the plugin TREE/plugins/NAME in WORK/NAME
+  plugin_alone.py mutations --source TREE --work WORK       plugins that lean on the checkout must fail
 """
 import argparse
 import os
@@ -9,15 +10,21 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import elf
+import tree
+
+
+class Failed(Exception):
+    pass
 
 
 def run(command, folder: pathlib.Path, environment=None):
     done = subprocess.run([str(c) for c in command], cwd=folder, env=environment, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        sys.exit(f"{done.stdout}\nplugin_alone: '{' '.join(map(str, command))}' exited {done.returncode}")
+        raise Failed(f"{done.stdout}\n'{' '.join(map(str, command))}' exited {done.returncode}")
     return done.stdout
 
 
@@ -27,7 +34,7 @@ def install(build: pathlib.Path, work: pathlib.Path):
     run(["cmake", "--install", build, "--prefix", work / "sdk"], work)
     for file in ("bin/tenon", "bin/tenon-test", "lib/libtenon.so", "lib/cmake/Tenon/TenonConfig.cmake"):
         if not (work / "sdk" / file).exists():
-            sys.exit(f"plugin_alone: the install tree lacks {file}")
+            raise Failed(f"the install tree lacks {file}")
 
 
 def environment():
@@ -38,7 +45,15 @@ def environment():
     return kept
 
 
-def build(name: str, source: pathlib.Path, work: pathlib.Path):
+def leans_on_checkout(output: pathlib.Path, checkout: pathlib.Path):
+    """Fails when a file of the checkout was read: as ninja's dependencies and commands say."""
+    said = run(["ninja", "-C", output, "-t", "deps"], output) + run(["ninja", "-C", output, "-t", "commands"], output)
+    for part in ("core", "registry", "sdk", "plugins"):
+        if f"{checkout}/{part}/" in said:
+            raise Failed(f"the build read or named a file of {checkout}/{part}")
+
+
+def build(name: str, source: pathlib.Path, work: pathlib.Path, checkout: pathlib.Path):
     folder, sdk = work / name / "plugin", work / name / "sdk"
     shutil.rmtree(work / name, ignore_errors=True)
     (work / name).mkdir(parents=True)
@@ -51,27 +66,67 @@ def build(name: str, source: pathlib.Path, work: pathlib.Path):
     run(["cmake", "-S", folder, "-B", output, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={sdk}",
          "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"], work, env)
     run(["ninja", "-C", output, f"-j{os.cpu_count()}"], work, env)
-    for file in (output / "build.ninja", output / "compile_commands.json"):
-        if file.exists() and any(f"{source}/{part}" in file.read_text() for part in ("core", "registry", "sdk", "plugins")):
-            sys.exit(f"plugin_alone: {file.name} of {name} has a path into the checkout")
+    leans_on_checkout(output, checkout)
     for library in elf.plugin_libraries(output):
         if elf.exported(library) != ["tenon_plugin"]:
-            sys.exit(f"plugin_alone: {library} exports {elf.exported(library)}")
+            raise Failed(f"{library} exports {elf.exported(library)}")
     print(run(["ctest", "--output-on-failure", "--no-tests=error", f"-j{os.cpu_count()}"], output, env)[-2000:])
+
+
+CMAKE = """cmake_minimum_required(VERSION 3.25)
+project(probe LANGUAGES C)
+find_package(Tenon REQUIRED)
+tenon_add_plugin(probe SOURCES src/probe.c {libs})
+tenon_add_text_tests(tests)
+"""
+CODE = "{line}\n#include <tenon/abi.h>\nTN_EXPORT const TnPlugin* tenon_plugin(void);\nconst TnPlugin* tenon_plugin(void) {{ return 0; }}\n"
+# What a plugin does that it may not, or None for the one that is right; then its libraries, first line, and test.
+PROBES = [
+    (None, "", "", "# run: test -e $TENON_PLUGIN_PATH/probe/probe.so\n"),
+    ("includes core's sources", "", '#include "ir/ir_table.h"', "# run: true\n"),
+    ("includes the registry", "", '#include "registry/registry.h"', "# run: true\n"),
+    ("links a library of core", "LIBS tenon_ir", "", "# run: true\n"),
+    ("calls what it does not define", "", "int elsewhere(void); int f(void); int f(void) { return elsewhere(); }", "# run: true\n"),
+    ("names its checkout", "", '#include "{source}/core/include/tenon/ir.h"', "# run: true\n"),
+    ("fails its test", "", "", "# run: false\n"),
+]
+
+
+def mutations(source: pathlib.Path, work: pathlib.Path):
+    for number, (title, libs, line, test) in enumerate(PROBES):
+        with tempfile.TemporaryDirectory() as folder:
+            planted = pathlib.Path(folder)
+            tree.plant({"plugins/probe/CMakeLists.txt": CMAKE.format(libs=libs), "plugins/probe/tests/a.test": test,
+                        "plugins/probe/manifest.yaml": "id: probe\n",
+                        "plugins/probe/src/probe.c": CODE.format(line=line.replace("{source}", str(source)))})(planted)
+            try:
+                build("probe", planted, work, source)
+            except Failed as e:
+                if title is None:
+                    raise
+                print(f"a plugin that {title} is refused: {str(e).strip().splitlines()[-1]}")
+            else:
+                if title is not None:
+                    raise Failed(f"a plugin that {title} was not noticed (probe {number})")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("verb", choices=["install", "build"])
+    parser.add_argument("verb", choices=["install", "build", "mutations"])
     parser.add_argument("name", nargs="?")
     parser.add_argument("--source", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    if args.verb == "install":
-        install(args.build, args.work)
-    else:
-        build(args.name, args.source.resolve(), args.work.resolve())
+    try:
+        if args.verb == "install":
+            install(args.build, args.work)
+        elif args.verb == "build":
+            build(args.name, args.source.resolve(), args.work.resolve(), args.source.resolve())
+        else:
+            mutations(args.source.resolve(), args.work.resolve())
+    except Failed as e:
+        sys.exit(f"plugin_alone: {e}")
 
 
 if __name__ == "__main__":
