@@ -47,9 +47,11 @@ def environment():
 
 def leans_on_checkout(output: pathlib.Path, checkout: pathlib.Path):
     """Fails when a file of the checkout was read: as ninja's dependencies and commands say."""
-    said = run(["ninja", "-C", output, "-t", "deps"], output) + run(["ninja", "-C", output, "-t", "commands"], output)
+    read = [(output / line.strip()).resolve() for line in run(["ninja", "-C", output, "-t", "deps"], output).splitlines()
+            if line.startswith("    ")]
+    commands = run(["ninja", "-C", output, "-t", "commands"], output)
     for part in ("core", "registry", "sdk", "plugins"):
-        if f"{checkout}/{part}/" in said:
+        if any(checkout / part in path.parents for path in read) or f"{checkout}/{part}/" in commands:
             raise Failed(f"the build read or named a file of {checkout}/{part}")
 
 
