@@ -1,0 +1,103 @@
+// Blocks: the predicate, then the axes and their domains, then buffers, then init on the first step of the reduction,
+// then the body.
+#include "compiler.h"
+
+namespace tenon::interp {
+
+void FunctionCompiler::block_realize(const tir::BlockRealize& realize) {
+  const auto& block = realize.block().to<tir::Block>();
+  asm_.at(block.span());
+  NodeRange axes = nodes(block.iter_vars()), values = nodes(realize.iter_values());
+  if (axes.size() != values.size())
+    refuse(TN_ERROR_VERIFY,
+           "block '" + std::string(block.name()) + "' has " + std::to_string(axes.size()) + " axes and " +
+               std::to_string(values.size()) + " bindings",
+           block);
+  Label skip;
+  const auto* always = realize.predicate().as<ir::IntImm>();
+  if (!always || always->value() == 0) jump_when(realize.predicate(), false, skip);
+  for (size_t i = 0; i < axes.size(); ++i) bind_axis(axes[i].to<tir::IterVar>(), values[i]);
+  for (const Node& m : nodes(block.match_buffers())) match_buffer(m.to<tir::MatchBufferRegion>());
+  for (const Node& b : nodes(block.alloc_buffers())) alloc_buffer(b.to<tir::Buffer>());
+  block_init(block);
+  stmt(block.body());
+  asm_.bind(skip);
+}
+
+void FunctionCompiler::bind_axis(const tir::IterVar& axis, const Node& value) {
+  const auto& var = axis.var().to<ir::Var>();
+  const Operand bound = scalar_expr(value, "the binding of a block axis");
+  if (!within_domain(axis, value)) {
+    const auto& domain = axis.domain().to<ir::Range>();
+    const Operand min = scalar_expr(domain.min(), "the domain of a block axis");
+    const Operand extent = scalar_expr(domain.extent(), "the domain of a block axis");
+    asm_.emit(check_domain, 0, bound.reg, min.reg, extent.reg);
+    asm_.can_fail(var.get());
+  }
+  vars_.insert_or_assign(var.get(), Operand{bound.reg, var.dtype()});
+}
+
+// Whether the binding is a loop variable whose range is, as written, the domain of the axis.
+bool FunctionCompiler::within_domain(const tir::IterVar& axis, const Node& value) const {
+  auto same = [](const Node& a, const Node& b) {
+    if (a.same_as(b)) return true;
+    const auto *x = a.as<ir::IntImm>(), *y = b.as<ir::IntImm>();
+    return x && y && x->value() == y->value();
+  };
+  const auto& domain = axis.domain().to<ir::Range>();
+  auto loop = loops_.find(value.get());
+  return loop != loops_.end() && same(loop->second.min, domain.min()) && same(loop->second.extent, domain.extent());
+}
+
+void FunctionCompiler::block_init(const tir::Block& block) {
+  if (block.init().is_none()) return;
+  Label skip;
+  for (const Node& n : nodes(block.iter_vars())) {
+    const auto& axis = n.to<tir::IterVar>();
+    if (axis.iter_kind() != TN_ITER_REDUCE) continue;
+    const Operand first = scalar_expr(axis.domain().to<ir::Range>().min(), "the domain of a block axis");
+    asm_.jump_to(skip, jump_if_differ, 0, variable(axis.var().to<ir::Var>()).reg, first.reg);
+  }
+  stmt(as_node(block.init()));
+  asm_.bind(skip);
+}
+
+void FunctionCompiler::match_buffer(const tir::MatchBufferRegion& match) {
+  const auto& region = match.source().to<tir::BufferRegion>();
+  const auto& buffer = match.buffer().to<tir::Buffer>();
+  const BufferPlace source = place_of(region.buffer());
+  if (!same_dtype(buffer.dtype(), source.dtype))
+    refuse(TN_ERROR_VERIFY, "match_buffer views " + dtype_text(source.dtype) + " as " + dtype_text(buffer.dtype()),
+           match);
+  NodeRange shape = nodes(buffer.shape()), strides = nodes(buffer.strides());
+  if (shape.size() > source.ndim)
+    refuse(TN_ERROR_VERIFY,
+           "match_buffer gives buffer '" + std::string(buffer.name()) + "' more dimensions than its region has", match);
+  BufferPlace view = region_place(region);
+  // Dimensions that the view does not have are the outer ones of the region, of extent 1.
+  const uint32_t dropped = source.ndim - static_cast<uint32_t>(shape.size());
+  BufferPlace place = reserve(buffer);
+  place.data = source.data;
+  place.bytes = source.bytes;
+  place.read_only = source.read_only;
+  asm_.emit(move, place.base, view.base);
+  for (uint32_t k = 0; k < dropped; ++k) {
+    asm_.emit(check_equal, 0, view.extent(k), asm_.constant(1), asm_.text("a dimension of the region"));
+    asm_.can_fail(buffer.get());
+  }
+  for (uint32_t k = 0; k < place.ndim; ++k) {
+    asm_.emit(move, place.extent(k), view.extent(k + dropped));
+    asm_.emit(move, place.stride(k), view.stride(k + dropped));
+    bind_or_check(shape[k], place.extent(k), buffer, "dimension " + std::to_string(k));
+  }
+  for (uint32_t k = 0; k < strides.size(); ++k)
+    bind_or_check(strides[k], place.stride(k), buffer, "stride " + std::to_string(k));
+  if (!buffer.elem_offset().is_none()) {
+    const uint32_t offset = asm_.fresh();
+    asm_.emit(pointer_distance, offset, place.base, place.data, 0, 0, static_cast<uint32_t>(dtype_bytes(place.dtype)));
+    bind_or_check(as_node(buffer.elem_offset()), offset, buffer, "the element offset");
+  }
+  buffers_.insert_or_assign(buffer.get(), place);
+}
+
+}  // namespace tenon::interp

@@ -1,0 +1,156 @@
+// Calls: intrinsics, functions of the module, external functions.
+#include <loop_ops/loop_ops.h>
+
+#include "compiler.h"
+
+namespace tenon::interp {
+
+Operand FunctionCompiler::call(const ir::Call& call, bool result_used) {
+  asm_.at(call.span());
+  if (const auto* op = call.op().as<ir::Op>()) return call_op(call, op->id(), result_used);
+  const auto* global = call.op().as<ir::GlobalVar>();
+  if (!global) refuse(TN_ERROR_UNSUPPORTED, "a call of a " + kind_name(call.op()), call);
+  const Value* target = scope_.module.functions().find(global->name());
+  if (!target) refuse(TN_ERROR_VERIFY, "the module has no function '" + std::string(global->name()) + "'", call);
+  if (const auto* external = as_node(*target).as<ir::ExternFunc>())
+    return call_external(call, external->symbol(), 0, result_used);
+  if (!as_node(*target).is<tir::PrimFunc>())
+    refuse(TN_ERROR_UNSUPPORTED,
+           "a loop function calls '" + std::string(global->name()) + "', which is a " + kind_name(as_node(*target)),
+           call);
+  if (result_used)
+    refuse(TN_ERROR_VERIFY,
+           "the result of '" + std::string(global->name()) + "' is used; loop functions return nothing", call,
+           "let it store into a buffer that is passed to it");
+  call_function_of_module(call, global->name());
+  return {0, {kDLInt, 64, 1}};
+}
+
+Operand FunctionCompiler::call_op(const ir::Call& c, std::string_view id, bool result_used) {
+  NodeRange args = nodes(c.args());
+  if (id == "tir.call_packed") {
+    const auto* name = args.size() ? args[0].as<ir::StringImm>() : nullptr;
+    if (!name) refuse(TN_ERROR_VERIFY, "tir.call_packed needs the function's name as its first argument", c);
+    return call_external(c, name->value(), 1, result_used);
+  }
+  if (id == "tir.if_then_else" && args.size() == 3) return choose(c, c.dtype(), args[0], args[1], args[2]);
+  if (id == "tir.likely" && args.size() == 1) return expr(args[0]);
+  if (id == "tir.reinterpret" && args.size() == 1) {
+    const Operand value = expr(args[0]);
+    return convert(c, value, c.dtype(), reinterpret_handler(c.dtype(), value.dtype));
+  }
+  Scalar constant;
+  if (args.size() == 0 && loop_constant(id, c.dtype(), &constant))
+    return {asm_.constant(constant), element_of(c.dtype())};
+  return call_scalar_function(c, id);
+}
+
+Operand FunctionCompiler::call_scalar_function(const ir::Call& c, std::string_view id) {
+  NodeRange args = nodes(c.args());
+  const LoopOp* row = find_loop_op(id);
+  if (!row)
+    refuse(TN_ERROR_UNSUPPORTED, "the intrinsic " + std::string(id), c,
+           "the manifest of ops-loop lists the intrinsics that there are");
+  if (args.size() != static_cast<size_t>(row->arity))
+    refuse(
+        TN_ERROR_VERIFY,
+        std::string(id) + " takes " + std::to_string(row->arity) + " argument(s), not " + std::to_string(args.size()),
+        c);
+  Operand values[3] = {};
+  uint32_t lanes = 1;
+  for (size_t k = 0; k < args.size(); ++k) {
+    values[k] = expr(args[k]);
+    if (!same_dtype(element_of(values[k].dtype), element_of(values[0].dtype)) ||
+        (values[k].dtype.lanes != 1 && lanes != 1 && values[k].dtype.lanes != lanes))
+      refuse(TN_ERROR_VERIFY,
+             "the arguments of " + std::string(id) + " are " + dtype_text(values[0].dtype) + " and " +
+                 dtype_text(values[k].dtype),
+             c);
+    lanes = std::max<uint32_t>(lanes, values[k].dtype.lanes);
+  }
+  const ScalarFunction function = row->of(values[0].dtype);
+  if (!function) refuse(TN_ERROR_UNSUPPORTED, std::string(id) + " of " + dtype_text(values[0].dtype), c);
+  const DLDataType type = row->result == LoopOp::Bool ? kBool : element_of(values[0].dtype);
+  if (!same_dtype(element_of(c.dtype()), type))
+    refuse(TN_ERROR_VERIFY,
+           std::string(id) + " gives " + dtype_text(type) + ", but the call says " + dtype_text(c.dtype()), c);
+  Scalar address;
+  address.p = reinterpret_cast<void*>(function);
+  const uint32_t d = asm_.fresh(lanes), f = asm_.constant(address);
+  for (uint32_t k = 0; k < lanes; ++k)
+    asm_.emit(scalar_function, d + k, f, values[0].lane(k), values[1].lane(k), values[2].lane(k));
+  return {d, with_lanes(type, static_cast<uint16_t>(lanes))};
+}
+
+void FunctionCompiler::call_function_of_module(const ir::Call& c, std::string_view name) {
+  CallSite site;
+  site.name = name;
+  site.callee = scope_.program.functions.find(name)->second.get();
+  site.args = arguments(c, 0);
+  site.result = {0, 0, 0};
+  const auto& params = site.callee->signature.params;
+  for (size_t k = 0; k < site.args.size() && k < params.size(); ++k)
+    if (site.args[k].kind == CallArgument::Buffer && site.args[k].buffer.read_only &&
+        (params[k].flags & TN_PARAM_WRITTEN))
+      refuse(TN_ERROR_VERIFY,
+             "a constant is passed to '" + site.name + "', which writes its parameter '" + params[k].name + "'", c);
+  code_.calls.push_back(std::move(site));
+  asm_.at(c.span());
+  asm_.emit(call_function, 0, static_cast<uint32_t>(code_.calls.size() - 1));
+  asm_.can_fail(nullptr);
+}
+
+Operand FunctionCompiler::call_external(const ir::Call& c, std::string_view name, size_t first_arg, bool result_used) {
+  CallSite site;
+  site.name = name;
+  site.callee = nullptr;
+  const Value* import = scope_.imports.find(name);
+  if (!import || import->type_index() != TN_FUNCTION) {
+    std::string known;
+    for (const Map::Entry& e : scope_.imports) known += (known.empty() ? "" : ", ") + std::string(e.key());
+    refuse(TN_ERROR_NOT_FOUND, "the external function '" + site.name + "' was not given", c,
+           "pass it among the imports, which are: " + (known.empty() ? "none" : known));
+  }
+  site.import = Ref<TnFunction>::share(reinterpret_cast<const TnFunction*>(import->raw().as.object));
+  site.args = arguments(c, first_arg);
+  site.result = result_used ? c.dtype() : DLDataType{0, 0, 0};
+  const bool known_result = !result_used || (c.dtype().lanes == 1 && cast_handler(c.dtype(), c.dtype()));
+  if (!known_result)
+    refuse(TN_ERROR_UNSUPPORTED, "a result of dtype " + dtype_text(c.dtype()) + " of '" + site.name + "'", c);
+  code_.calls.push_back(std::move(site));
+  const uint32_t d = asm_.fresh();
+  asm_.at(c.span());
+  asm_.emit(call_import, d, static_cast<uint32_t>(code_.calls.size() - 1));
+  asm_.can_fail(nullptr);
+  return {d, c.dtype()};
+}
+
+std::vector<CallArgument> FunctionCompiler::arguments(const ir::Call& c, size_t first) {
+  std::vector<CallArgument> out;
+  NodeRange args = nodes(c.args());
+  for (size_t k = first; k < args.size(); ++k) out.push_back(argument(args[k]));
+  return out;
+}
+
+CallArgument FunctionCompiler::argument(const Node& arg) {
+  CallArgument a{};
+  if (arg.is<tir::Buffer>()) {
+    a.kind = CallArgument::Buffer;
+    a.buffer = place_of(arg);
+  } else if (const auto* part = arg.as<tir::BufferRegion>()) {
+    a.kind = CallArgument::Buffer;
+    a.buffer = region_place(*part);
+  } else if (const auto* text = arg.as<ir::StringImm>()) {
+    a.kind = CallArgument::Text;
+    a.text = text->value();
+  } else {
+    const Operand value = expr(arg);
+    if (value.dtype.lanes != 1) refuse(TN_ERROR_UNSUPPORTED, "an argument of dtype " + dtype_text(value.dtype), arg);
+    a.kind = is_handle(value.dtype) ? CallArgument::Handle : CallArgument::Number;
+    a.reg = value.reg;
+    a.dtype = value.dtype;
+  }
+  return a;
+}
+
+}  // namespace tenon::interp
