@@ -1,0 +1,221 @@
+// simplify: expressions in their simplest form, given the loops and conditions around them; what never runs or does
+// nothing is gone.
+//
+//   for i in 8:                         for i in 8:
+//     for j in 1:                         B[i] = A[i]
+//       if i < 8:
+//         B[i + j] = A[i * 4 // 4]
+//   for k in 0: C[k] = 1
+#include "rewriter.h"
+
+namespace tenon::loop {
+namespace {
+
+class Simplify : public Rewriter {
+ public:
+  Simplify(const Builder& b, const TnHostArith* table, const tir::PrimFunc& f) : Rewriter(b), arith_(b, table) {
+    for (const Node& p : nodes(f.params())) {
+      const auto* buffer = p.as<tir::Buffer>();
+      if (!buffer) continue;
+      for (const Node& dim : nodes(buffer->shape()))
+        if (dim.is<ir::Var>()) arith_.enter(b.ge(dim, b.imm(0, dim.dtype())));
+    }
+  }
+
+ protected:
+  Node visit(const Node& n) override {
+    switch (n.kind()) {
+      case TN_KIND_tir_Seq: return visit_seq(n.to<tir::Seq>());
+      case TN_KIND_tir_For: return visit_for(n.to<tir::For>());
+      case TN_KIND_tir_IfThenElse: return visit_if(n.to<tir::IfThenElse>());
+      case TN_KIND_tir_BlockRealize: return visit_block(n.to<tir::BlockRealize>());
+      case TN_KIND_tir_BufferStore: return visit_store(n);
+      case TN_KIND_tir_Assert: {
+        Node after = children(n);
+        return is_constant(after.to<tir::Assert>().condition(), 1) ? nothing() : after;
+      }
+      case TN_KIND_tir_Evaluate: {
+        Node after = children(n);
+        return after.to<tir::Evaluate>().value().is<ir::Call>() ? after : nothing();
+      }
+      case TN_KIND_tir_While: return visit_while(n.to<tir::While>());
+      default: break;
+    }
+    const TnKindSchema* schema = b_.ir()->schema(b_.ir()->self, n.kind());
+    bool expression = (schema->flags & TN_KIND_EXPR) != 0 && !n.is<ir::Op>() && !n.is<ir::GlobalVar>();
+    if (!expression) return children(n);
+    if (n.dtype().bits == 0) return children(n);
+    return n.is<ir::Var>() ? n : arith_.simplify(n);
+  }
+
+ private:
+  Node nothing() const { return b_.make<tir::Evaluate>({b_.imm(0)}); }
+  bool holds(const Node& condition) { return is_constant(condition, 1) || arith_.can_prove(condition); }
+  bool fails(const Node& condition) { return is_constant(condition, 0) || arith_.can_prove(b_.logical_not(condition)); }
+
+  Node visit_for(const tir::For& loop) {
+    Node min = visit(loop.min()), extent = visit(loop.extent());
+    if (arith_.can_prove(b_.le(extent, b_.imm(0, extent.dtype())))) return nothing();
+    if (is_constant(extent, 1)) return visit(substituted(b_, loop.body(), {loop.loop_var()}, {min}));
+    Node body;
+    {
+      auto runs = arith_.assume(b_.gt(extent, b_.imm(0, extent.dtype())));
+      arith_.bind_range(loop.loop_var(), min, extent);
+      body = visit(loop.body());
+    }
+    if (is_nothing(body)) return nothing();
+    if (min.same_as(loop.min()) && extent.same_as(loop.extent()) && body.same_as(loop.body())) return static_cast<const Node&>(loop);
+    return b_.make<tir::For>({min, extent, loop.loop_kind(), b_.string(loop.thread()), b_.map_value(loop.annotations()),
+                              loop.loop_var(), body},
+                             loop.span());
+  }
+
+  Node visit_if(const tir::IfThenElse& s) {
+    Node condition = visit(s.condition());
+    if (holds(condition)) return visit(s.then_case());
+    bool has_else = !s.else_case().is_none();
+    if (fails(condition)) return has_else ? visit(as_node(s.else_case())) : nothing();
+    Node then_case, else_case;
+    {
+      auto inside = arith_.assume(condition);
+      then_case = visit(s.then_case());
+    }
+    if (has_else) {
+      auto inside = arith_.assume(b_.logical_not(condition));
+      else_case = visit(as_node(s.else_case()));
+      if (is_nothing(else_case)) else_case = Node();
+    }
+    if (is_nothing(then_case)) {
+      if (!else_case) return nothing();
+      return b_.make<tir::IfThenElse>({visit(b_.logical_not(condition)), else_case, Value()}, s.span());
+    }
+    bool same = condition.same_as(s.condition()) && then_case.same_as(s.then_case()) &&
+                (has_else ? else_case && else_case.same_as(as_node(s.else_case())) : true);
+    return same ? static_cast<const Node&>(s) : b_.make<tir::IfThenElse>({condition, then_case, Value(else_case)}, s.span());
+  }
+
+  Node visit_while(const tir::While& s) {
+    Node condition = visit(s.condition());
+    if (is_constant(condition, 0)) return nothing();
+    auto inside = arith_.assume(condition);
+    Node body = visit(s.body());
+    if (condition.same_as(s.condition()) && body.same_as(s.body())) return static_cast<const Node&>(s);
+    return b_.make<tir::While>({condition, body}, s.span());
+  }
+
+  Node visit_block(const tir::BlockRealize& realize) {
+    const auto& block = realize.block().to<tir::Block>();
+    std::vector<Node> values;
+    for (const Node& v : nodes(realize.iter_values())) values.push_back(visit(v));
+    Node predicate = visit(realize.predicate());
+    for (const Node& i : nodes(block.iter_vars())) {
+      const auto& iter = i.to<tir::IterVar>();
+      const auto& domain = iter.domain().to<ir::Range>();
+      arith_.bind_range(iter.var(), domain.min(), domain.extent());
+    }
+    auto inside = arith_.assume(predicate);
+    std::vector<Value> slots(block.slots(), block.slots() + block.slot_count());
+    slots[tir::Block::Slot::body] = visit(block.body());
+    if (!block.init().is_none()) slots[tir::Block::Slot::init] = visit(as_node(block.init()));
+    Node after = b_.make(block.kind(), slots, block.span());
+    return b_.make<tir::BlockRealize>({b_.array(values), predicate, after}, realize.span());
+  }
+
+  // A store of what stands there already does nothing.
+  Node visit_store(const Node& n) {
+    Node after = children(n);
+    const auto& s = after.to<tir::BufferStore>();
+    const auto* load = s.value().as<tir::BufferLoad>();
+    if (!load || !load->buffer().same_as(s.buffer())) return after;
+    Value a = b_.array_value(load->indices()), c = b_.array_value(s.indices());
+    Value difference =
+        call([&](TnValue* ret) { return b_.ir()->structural_equal(b_.ir()->self, a.ptr(), c.ptr(), 0, ret); });
+    return difference.is_none() ? nothing() : after;
+  }
+
+  Node visit_seq(const tir::Seq& seq) {
+    std::vector<Node> out, from, to;
+    std::vector<Arith::Scope> assumed;  // what assertions established; ends with the list
+    bool any = false;
+    for (const Node& child : nodes(seq.stmts())) {
+      Node s = visit(substituted(b_, child, from, to));
+      any = any || !s.same_as(child);
+      if (const auto* bind = s.as<tir::Bind>()) {
+        if (bind->value().is<ir::IntImm>() || bind->value().is<ir::FloatImm>() || bind->value().is<ir::Var>()) {
+          from.push_back(bind->var());
+          to.push_back(bind->value());
+          continue;
+        }
+        learn(*bind);
+      }
+      if (const auto* assertion = s.as<tir::Assert>()) assumed.push_back(arith_.assume(assertion->condition()));
+      out.push_back(s);
+    }
+    while (!assumed.empty()) assumed.pop_back();  // the last first
+    size_t before = out.size();
+    drop_unused(out);
+    return any || out.size() != before || out.size() != seq.stmts().size() ? flat_seq(b_, out) : static_cast<const Node&>(seq);
+  }
+
+  void learn(const tir::Bind& bind) {
+    DLDataType t = bind.value().dtype();
+    if (!is_integer(t) || t.lanes != 1) return;
+    Arith::Bounds r = arith_.bounds(bind.value());
+    int64_t extent = 0;
+    if (r.min == INT64_MIN || r.max == INT64_MAX || __builtin_sub_overflow(r.max, r.min, &extent) ||
+        extent == INT64_MAX)
+      return;
+    arith_.bind_range(bind.var(), b_.imm(r.min, t), b_.imm(extent + 1, t));
+  }
+
+  // Bindings and allocations that nothing behind them uses.
+  void drop_unused(std::vector<Node>& stmts) {
+    std::set<const TnNode*> used;
+    std::vector<Node> kept;
+    for (size_t i = stmts.size(); i-- > 0;) {
+      const Node& s = stmts[i];
+      const auto* bind = s.as<tir::Bind>();
+      const auto* alloc = s.as<tir::AllocBuffer>();
+      const auto* decl = s.as<tir::DeclBuffer>();
+      if (bind && !used.count(bind->var().get()) && is_pure(bind->value())) continue;
+      if (alloc && !used.count(alloc->buffer().get())) continue;
+      if (decl && !used.count(decl->buffer().get()) && !decl->data().is<ir::Call>()) continue;
+      b_.walk(Value(s), [&](const Node& n) {
+        if (n.is<ir::Var>() || n.is<tir::Buffer>()) used.insert(n.get());
+      });
+      if (alloc) use_shape(alloc->buffer(), used);
+      if (decl) use_shape(decl->buffer(), used);
+      kept.push_back(s);
+    }
+    stmts.assign(kept.rbegin(), kept.rend());
+  }
+  void use_shape(const Node& buffer, std::set<const TnNode*>& used) {
+    for (uint32_t i = 0; i < buffer.slot_count(); ++i) {
+      const Value& slot = buffer.slot(i);
+      if (!slot.is_node() && !slot.is_array()) continue;
+      b_.walk(slot, [&](const Node& n) {
+        if (n.is<ir::Var>()) used.insert(n.get());
+      });
+    }
+  }
+  bool is_pure(const Node& e) {
+    bool pure = true;
+    b_.walk(Value(e), [&](const Node& n) {
+      const auto* c = n.as<ir::Call>();
+      const auto* op = c ? c->op().as<ir::Op>() : nullptr;
+      if (c && (!op || op->id() == "tir.call_packed")) pure = false;
+    });
+    return pure;
+  }
+
+  Arith arith_;
+};
+
+}  // namespace
+
+Value simplify(PassesLoop& self, const PassArgs&, const Node& function) {
+  const auto& f = function.to<tir::PrimFunc>();
+  return Simplify(self.builder(), self.arith(), f).function(f);
+}
+
+}  // namespace tenon::loop
