@@ -6,6 +6,7 @@
 #include "ir/rewrite.h"
 #include "ir/span.h"
 #include "ir/structural_equal.h"
+#include "ir/verify.h"
 #include "ir/walk.h"
 
 namespace tenon {
@@ -94,6 +95,13 @@ int constant_slot(void*, const DLTensor* tensor, TnValue* ret) {
   });
 }
 
+int verify_slot(void*, const TnNode* module, TnValue* ret) {
+  return guard(tn_runtime(), ret, [&] {
+    verify_module(Builder::borrow(module));
+    return Value();
+  });
+}
+
 constexpr TnHostIr make_table() {
   TnHostIr t{};
   t.size = sizeof(TnHostIr);
@@ -106,6 +114,7 @@ constexpr TnHostIr make_table() {
   t.walk = &walk_slot;
   t.rewrite = &rewrite_slot;
   t.renew = &renew_slot;
+  t.verify = &verify_slot;
   t.constant = &constant_slot;
   return t;
 }

@@ -329,7 +329,8 @@ std::string describe(const TnValue& v) {
     }
     case TN_NODE: {
       std::string_view id = kind_info(node_of(v)->kind)->schema.id;
-      return "a " + std::string(id.substr(0, id.rfind('/'))) + " node";
+      std::string article = std::string_view("aeiou").find(id[0]) == std::string_view::npos ? "a " : "an ";
+      return article + std::string(id.substr(0, id.rfind('/'))) + " node";
     }
     default: return "an object of type index " + std::to_string(v.type_index);
   }

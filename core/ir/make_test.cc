@@ -39,7 +39,7 @@ TEST(Make, RefusesWrongSlotTypes) {
   EXPECT_NE(error_of([&] { b.make<tir::Bind>({b.imm(1), b.imm(2)}); }).message.find("defines"), std::string::npos);
   EXPECT_NE(error_of([&] {
               b.make<tir::PrimFunc>({b.array({b.imm(2)}), b.map({}), {}, b.imm(1)});
-            }).message.find("a ir.IntImm node"),
+            }).message.find("an ir.IntImm node"),
             std::string::npos);
 }
 

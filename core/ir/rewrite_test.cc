@@ -124,7 +124,7 @@ TEST(Rewrite, RefusesWhatCannotStandInATree) {
   Builder b = core_builder();
   Error e = error_of([&] { b.rewrite(b.imm(1), [](const Node&, const Node&) { return Value(3); }); });
   EXPECT_EQ(e.code, TN_ERROR_ARGUMENT);
-  EXPECT_EQ(e.message, "a rewrite replaced a ir.IntImm node by an int, but only a node or an array can stand there");
+  EXPECT_EQ(e.message, "a rewrite replaced an ir.IntImm node by an int, but only a node or an array can stand there");
   e = error_of([&] {
     b.rewrite(AddOne().function, [&](const Node& n, const Node&) { return n.is<tir::Buffer>() ? b.imm(1) : Value(); });
   });
@@ -243,7 +243,7 @@ TEST(Substitute, RefusesBadArguments) {
   Node x = b.var("x");
   EXPECT_EQ(error_of([&] { b.substitute(x, b.array({x}), b.array({})); }).code, TN_ERROR_ARGUMENT);
   EXPECT_EQ(error_of([&] { b.substitute(x, b.array({b.imm(1)}), b.array({x})); }).message,
-            "cannot substitute a ir.IntImm node: only a Var or a Buffer can be replaced");
+            "cannot substitute an ir.IntImm node: only a Var or a Buffer can be replaced");
   EXPECT_EQ(error_of([&] { b.substitute(x, b.array({x}), b.array({3})); }).code, TN_ERROR_ARGUMENT);
 }
 

@@ -2,6 +2,7 @@
 #ifndef TENON_CORE_IR_SCOPED_WALK_H
 #define TENON_CORE_IR_SCOPED_WALK_H
 
+#include <string>
 #include <vector>
 
 #include "ir/walk.h"
@@ -24,7 +25,7 @@ class ScopedWalk {
 
   // False when the visitor stopped it.
   bool run(const TnValue& tree) {
-    frames_.push({&tree, &tree + 1, nullptr, nullptr, 0, TN_ROLE_USE, 1, false, false, false});
+    frames_.push({&tree, &tree + 1, &tree, nullptr, nullptr, 0, TN_ROLE_USE, 1, false, false, false});
     while (!frames_.empty()) {
       Frame& f = frames_.back();
       if (f.next < f.end) {
@@ -41,10 +42,44 @@ class ScopedWalk {
     return true;
   }
 
+  // The way from the root to what is being visited: functions["main"].body.stmts[2]. Frames before `from` are left out.
+  std::string path(size_t from = 1) {
+    std::string s;
+    for (size_t k = from; k < frames_.size(); ++k) {
+      const Frame& f = frames_[k];
+      size_t i = static_cast<size_t>(f.next - f.first) / f.stride;
+      if (i == 0) continue;  // its own slots are not visited yet
+      --i;
+      if (f.node) {
+        if (!s.empty()) s += '.';
+        s += kind_info(f.node->kind)->schema.slots[i].name;
+      } else if (f.stride == 1) {
+        s += "[" + std::to_string(i) + "]";
+      } else {
+        s += "[\"" + std::string(string_view_of((f.next - f.stride)[-1])) + "\"]";
+      }
+    }
+    return s;
+  }
+  // The node in whose slots the visit stands, or null; `n` is passed over.
+  const TnNode* enclosing(const TnNode* n = nullptr) {
+    for (size_t k = frames_.size(); k-- > 0;)
+      if (frames_[k].node && frames_[k].node != n) return frames_[k].node;
+    return nullptr;
+  }
+  // The source of the innermost enclosing node that has one, or null.
+  const TnSpan* span() {
+    for (size_t k = frames_.size(); k-- > 0;)
+      if (frames_[k].node && frames_[k].node->span) return frames_[k].node->span;
+    return nullptr;
+  }
+  size_t depth() const { return frames_.size(); }
+
  private:
   struct Frame {
     const TnValue* next;
     const TnValue* end;
+    const TnValue* first;
     const TnNode* node;         // null for an array or a map
     const TnSlotSchema* slots;  // of a node: the schema of the slot at `next`
     size_t mark;                // of a scope: how many variables were in scope before it
@@ -64,12 +99,13 @@ class ScopedWalk {
     if (v.type_index == TN_ARRAY) {
       auto* a = reinterpret_cast<const TnArray*>(v.as.object);
       if (role == TN_ROLE_DEF) open_all(a);
-      if (a->size) frames_.push({a->data, a->data + a->size, nullptr, nullptr, 0, role, 1, shape, false, false});
+      if (a->size)
+        frames_.push({a->data, a->data + a->size, a->data, nullptr, nullptr, 0, role, 1, shape, false, false});
     } else if (v.type_index == TN_MAP) {
       auto* m = reinterpret_cast<const TnMap*>(v.as.object);
       if (m->size)
-        frames_.push(
-            {&m->data->value, &m->data->value + 2 * m->size, nullptr, nullptr, 0, role, 2, shape, false, false});
+        frames_.push({&m->data->value, &m->data->value + 2 * m->size, &m->data->value, nullptr, nullptr, 0, role, 2,
+                      shape, false, false});
     } else if (v.type_index == TN_NODE) {
       return node(reinterpret_cast<const TnNode*>(v.as.object), role, shape, f.node == nullptr);
     }
@@ -88,13 +124,13 @@ class ScopedWalk {
       }
       bool opened = in_array && role == TN_ROLE_DEF && n->kind == ir::Var::kKind;
       if (!opened) open(n, role != TN_ROLE_DEF);
-      frames_.push({n->slots, n->slots + n->slot_count, n, info->schema.slots, 0, 0, 1, false, false, true});
+      frames_.push({n->slots, n->slots + n->slot_count, n->slots, n, info->schema.slots, 0, 0, 1, false, false, true});
       return true;
     }
     Below below = visitor_.enter(n);
     if (below == Below::kStop) return false;
     if (below == Below::kEnter)
-      frames_.push({n->slots, n->slots + n->slot_count, n, info->schema.slots, trail_.size(), 0, 1, shape,
+      frames_.push({n->slots, n->slots + n->slot_count, n->slots, n, info->schema.slots, trail_.size(), 0, 1, shape,
                     info->is_scope(), false});
     return true;
   }
