@@ -65,7 +65,10 @@ Node flat_seq(const Builder& b, const std::vector<Node>& stmts) {
       out.push_back(s);
   }
   if (out.empty()) return b.make<tir::Evaluate>({b.imm(0)});
-  return b.seq(out);
+  // A declaration stands in a list, even alone.
+  bool declares =
+      out.size() == 1 && (out[0].is<tir::Bind>() || out[0].is<tir::AllocBuffer>() || out[0].is<tir::DeclBuffer>());
+  return declares ? b.make<tir::Seq>({b.array(out)}) : b.seq(out);
 }
 
 std::optional<int64_t> constant_of(const Node& e) {

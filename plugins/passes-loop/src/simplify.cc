@@ -64,7 +64,8 @@ class Simplify : public Rewriter {
       body = visit(loop.body());
     }
     if (is_nothing(body)) return nothing();
-    if (min.same_as(loop.min()) && extent.same_as(loop.extent()) && body.same_as(loop.body())) return static_cast<const Node&>(loop);
+    if (min.same_as(loop.min()) && extent.same_as(loop.extent()) && body.same_as(loop.body()))
+      return static_cast<const Node&>(loop);
     return b_.make<tir::For>({min, extent, loop.loop_kind(), b_.string(loop.thread()), b_.map_value(loop.annotations()),
                               loop.loop_var(), body},
                              loop.span());
@@ -91,7 +92,8 @@ class Simplify : public Rewriter {
     }
     bool same = condition.same_as(s.condition()) && then_case.same_as(s.then_case()) &&
                 (has_else ? else_case && else_case.same_as(as_node(s.else_case())) : true);
-    return same ? static_cast<const Node&>(s) : b_.make<tir::IfThenElse>({condition, then_case, Value(else_case)}, s.span());
+    return same ? static_cast<const Node&>(s)
+                : b_.make<tir::IfThenElse>({condition, then_case, Value(else_case)}, s.span());
   }
 
   Node visit_while(const tir::While& s) {
@@ -154,7 +156,8 @@ class Simplify : public Rewriter {
     while (!assumed.empty()) assumed.pop_back();  // the last first
     size_t before = out.size();
     drop_unused(out);
-    return any || out.size() != before || out.size() != seq.stmts().size() ? flat_seq(b_, out) : static_cast<const Node&>(seq);
+    return any || out.size() != before || out.size() != seq.stmts().size() ? flat_seq(b_, out)
+                                                                           : static_cast<const Node&>(seq);
   }
 
   void learn(const tir::Bind& bind) {

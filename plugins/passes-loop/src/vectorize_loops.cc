@@ -107,6 +107,8 @@ class Body : public Rewriter {
   Array visit_indices(const Array& indices) {
     std::vector<Node> out;
     for (const Node& i : nodes(indices)) out.push_back(visit(i));
+    for (size_t d = 0; d + 1 < out.size(); ++d)
+      if (out[d].dtype().lanes != 1) throw Refusal{"it walks along another dimension than the last"};
     return b_.array(out);
   }
 
