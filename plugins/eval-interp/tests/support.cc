@@ -8,40 +8,38 @@
 namespace tenon::test {
 namespace {
 
-struct Loaded {
-  TnHost host;
-  void* instance = nullptr;
-  const TnExecutor* executor = nullptr;
-  Loaded() {
-    host = {sizeof(TnHost), nullptr, tn_runtime(), [](void*, const char* id) -> const void* {
-              return std::string_view(id) == TN_HOST_IR ? &ir_table() : nullptr;
-            }};
-    std::string path = std::string(getenv("TENON_PLUGIN_PATH")) + "/eval-interp/eval-interp.so";
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!library) throw Error(1, dlerror());
-    auto entry = reinterpret_cast<TnPluginEntry>(dlsym(library, TN_PLUGIN_SYMBOL));
-    call([&](TnValue* ret) { return entry()->create(&host, &instance, ret); });
-    executor = static_cast<const TnExecutor*>(entry()->capability(instance, TN_EXECUTOR));
+// One session for the whole test program.
+struct Shared {
+  const TnCompiler* compiler = tn_compiler();
+  TnSession* session = nullptr;
+  Shared() {
+    const TnValue none{TN_NONE, 0, {0}};
+    call([&](TnValue* ret) { return compiler->session_create(&none, &session, ret); });
   }
 };
 
-Loaded& loaded() {
-  static Loaded l;
-  return l;
+Shared& shared() {
+  static Shared s;
+  return s;
 }
 
 }  // namespace
 
 const Builder& builder() {
-  static const Builder b(tn_runtime(), &ir_table());
+  static const Builder b(shared().compiler->runtime,
+                         static_cast<const TnHostIr*>(shared().compiler->service(shared().session, TN_HOST_IR)));
   return b;
 }
 
 Map load(const Node& module, const Map& imports, const Map& options) {
-  Loaded& l = loaded();
-  const Value i = builder().map_value(imports), o = builder().map_value(options);
-  Value v =
-      call([&](TnValue* ret) { return l.executor->load(l.instance, nullptr, module.get(), i.ptr(), o.ptr(), ret); });
+  const TnCompiler* compiler = shared().compiler;
+  TnSession* session = shared().session;
+  for (const Map::Entry& e : imports)
+    call([&](TnValue* ret) {
+      return compiler->register_function(session, std::string(e.key()).c_str(), e.value().ptr(), ret);
+    });
+  const Value o = builder().map_value(options);
+  Value v = call([&](TnValue* ret) { return compiler->load(session, module.get(), "eval-interp", o.ptr(), ret); });
   return v.ref<Map>();
 }
 
