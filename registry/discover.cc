@@ -83,6 +83,7 @@ std::vector<std::string> installation_candidates(const void* address) {
   }
   fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (!error) out.push_back((program.parent_path().parent_path() / "lib" / "tenon").string());
+  if (out.size() == 2 && canonical(out[0]) == canonical(out[1])) out.pop_back();
   return out;
 }
 

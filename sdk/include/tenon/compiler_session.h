@@ -11,7 +11,9 @@ class CompilerSession {
  public:
   // `options` as TnCompiler.session_create takes them.
   CompilerSession(const TnCompiler* compiler, const Value& options)
-      : c_(compiler), session_(create(compiler, options)), b_(compiler->runtime, service<TnHostIr>("tenon.host.ir/1")) {}
+      : c_(compiler),
+        session_(create(compiler, options)),
+        b_(compiler->runtime, service<TnHostIr>("tenon.host.ir/1")) {}
   CompilerSession(const CompilerSession&) = delete;
   CompilerSession& operator=(const CompilerSession&) = delete;
   ~CompilerSession() { c_->session_destroy(session_); }

@@ -1,0 +1,69 @@
+#include "build/ir_service.h"
+
+#include <filesystem>
+
+#include "ir/ir_table.h"
+#if __has_include("script/parse.h")
+#include "script/parse.h"
+#include "script/print.h"
+#define TENON_HAS_SCRIPT 1
+#endif
+
+namespace tenon {
+
+IrService::IrService() : table_(ir_table()) {
+  table_.self = this;
+#if TENON_HAS_SCRIPT
+  table_.parse = [](void* self, const char* text, size_t size, const char* file, TnValue* ret) -> int {
+    return guard(tn_runtime(), ret,
+                 [&] { return static_cast<IrService*>(self)->parse({text, size}, file ? file : ""); });
+  };
+  table_.print = [](void*, const TnValue* tree, const TnValue* options, TnValue* ret) -> int {
+    return guard(tn_runtime(), ret, [&] {
+      const Value& given = Value::view(*options);
+      return core_builder().string(print(Value::view(*tree), given.is_map() ? given.ref<Map>() : Map()));
+    });
+  };
+#endif
+  table_.constant = [](void* self, const DLTensor* tensor, TnValue* ret) -> int {
+    return guard(tn_runtime(), ret, [&] { return Value(static_cast<IrService*>(self)->constants_.add(*tensor)); });
+  };
+}
+
+Node IrService::parse(std::string_view text, const std::string& file) {
+#if TENON_HAS_SCRIPT
+  ParseContext context;
+  if (ops_) {
+    context.find_op = [this](std::string_view id) {
+      const OpRecord* op = ops_().find(id);
+      return op ? Value(op->data) : Value();
+    };
+    context.op_names = [this] { return ops_().ids(); };
+  }
+  context.find_constant = [&](std::string_view digest) { return find_constant(digest, file); };
+  context.make_constant = [this](const DLTensor& tensor) { return Value(constants_.add(tensor)); };
+  return tenon::parse(text, file, context);
+#else
+  throw Error(TN_ERROR_UNSUPPORTED, "the text form is not built in: " + std::string(text.substr(0, 0)), file);
+#endif
+}
+
+Value IrService::find_constant(std::string_view digest, const std::string& file) {
+  if (Constant known = constants_.find(digest)) return Value(known);
+  constexpr std::string_view scheme = "sha256:";
+  if (!digest.starts_with(scheme)) return Value();
+  std::string_view hex = digest.substr(scheme.size());
+  if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdef") != std::string_view::npos) return Value();
+  std::filesystem::path path = std::filesystem::path(file).parent_path() / "data" / hex;
+  std::error_code error;
+  uint64_t size = std::filesystem::file_size(path, error);
+  if (error) return Value();
+  Constant found = constant_from_file(path.string(), 0, size);
+  if (found->digest != digest)
+    throw Error(TN_ERROR_CORRUPT, "the bytes of the constant do not have the digest that they are named by",
+                path.string(), "the file was changed; write the dump again");
+  constants_.keep(found);
+  return Value(found);
+}
+
+}  // namespace tenon

@@ -1,0 +1,39 @@
+// The session's "tenon.host.ir/1": the tables of core/ir, the text form of core/script, and the session's constants and
+// operators behind them.
+#ifndef TENON_BUILD_IR_SERVICE_H
+#define TENON_BUILD_IR_SERVICE_H
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "ir/constant_store.h"
+#include "ir/op_table.h"
+#include "tenon/cxx/builder.h"
+
+namespace tenon {
+
+class IrService {
+ public:
+  IrService();
+  IrService(const IrService&) = delete;
+  IrService& operator=(const IrService&) = delete;
+
+  const TnHostIr* table() const { return &table_; }
+  ConstantStore& constants() { return constants_; }
+  // What the text form asks about operators. Until then every operator is accepted.
+  void set_ops(const std::function<const OpTable&()>& ops) { ops_ = ops; }
+
+  // I.data("sha256:...") is found among the session's constants, or in the folder data/ beside `file`.
+  Node parse(std::string_view text, const std::string& file);
+
+ private:
+  Value find_constant(std::string_view digest, const std::string& file);
+
+  TnHostIr table_;
+  ConstantStore constants_;
+  std::function<const OpTable&()> ops_;
+};
+
+}  // namespace tenon
+#endif

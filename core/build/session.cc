@@ -1,0 +1,139 @@
+#include "build/session.h"
+
+#include "arith/analyzer.h"
+#include "build/catalog.h"
+#include "build/target.h"
+#include "pass/dump.h"
+#include "tenon/ext/arith.h"
+#include "tenon/ext/codegen.h"
+#include "tenon/ext/executor.h"
+
+namespace tenon {
+
+Session::Session(PluginProvider& provider) : provider_(provider), builder_(tn_runtime(), ir_.table()) {
+  environment_.builder = &builder_;
+  environment_.cancelled = [this] { return cancelled_.load(); };
+  environment_.target = parse_target(builder_, "cpu");
+  instances_ = std::make_unique<PluginInstances>(
+      provider, tn_runtime(), this,
+      [](void* self, const char* id) -> const void* { return static_cast<Session*>(self)->service(id); });
+  ops_ = std::make_unique<OpService>(builder_, provider, *instances_);
+  ir_.set_ops([this]() -> const OpTable& { return ops_->op_table(); });
+}
+
+Session::~Session() {
+  functions_.clear();
+  instances_.reset();
+}
+
+const void* Session::service(std::string_view id) {
+  if (id == TN_HOST_IR) return ir_.table();
+  if (id == TN_HOST_ARITH) return &arith_table();
+  if (id == TN_HOST_OPS) return ops_->table();
+  if (id.starts_with("tenon.host.")) return nullptr;
+  size_t colon = id.find(':');
+  std::string_view plugin = colon == std::string_view::npos ? "" : id.substr(0, colon);
+  std::string capability(colon == std::string_view::npos ? id : id.substr(colon + 1));
+  for (const PluginInfo& p : provider_.plugins()) {
+    if (!p.has(capability) || (!plugin.empty() && p.id != plugin)) continue;
+    try {
+      return instances_->use(p, capability.c_str()).table;
+    } catch (const Error& e) {
+      diagnostics_.push_back({TN_SEVERITY_WARNING, e.message, e.where, e.hint, p.id});
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+Node Session::parse(std::string_view text, const std::string& file) { return ir_.parse(text, file); }
+
+std::string Session::print(const Value& tree) { return print_text(builder_, tree); }
+
+void Session::verify(const Node& module) {
+  call([&](TnValue* ret) { return ir_.table()->verify(ir_.table()->self, module.get(), ret); });
+}
+
+PassCode Session::open(const PassInfo& pass) {
+  PluginInstances::Use use = instances_->use(find_plugin(provider_, pass.plugin), TN_PASS);
+  return {static_cast<const TnPass*>(use.table), use.instance};
+}
+
+RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOptions& options) {
+  cancelled_ = false;
+  return PassManager(environment_, *this).run(module, pipeline, options, diagnostics_);
+}
+
+void Session::register_function(const std::string& name, const Value& function) {
+  if (function.is_none()) {
+    functions_.erase(name);
+    return;
+  }
+  if (function.type_index() != TN_FUNCTION)
+    throw Error(TN_ERROR_TYPE, "the external function '" + name + "' is " + value_kind(function) + ", not a function");
+  functions_.insert_or_assign(name, function);
+}
+
+template <class F>
+Value Session::with_context(const Node& module, const std::string& from, F&& f) {
+  CompileContext context(environment_, module, from);
+  auto take = [&] {
+    for (Diagnostic& d : context.take_diagnostics()) diagnostics_.push_back(std::move(d));
+  };
+  try {
+    Value result = f(context.c());
+    take();
+    return result;
+  } catch (const Error& e) {
+    take();
+    Error named(e.code, from + ": " + e.message, e.where, e.hint);
+    named.cause = e.cause;
+    throw named;
+  }
+}
+
+Map Session::load(const Node& module, std::string_view executor, const Map& options) {
+  const PluginInfo& plugin = choose_plugin(provider_, executor, TN_EXECUTOR, "an executor", nullptr);
+  Value complete = complete_options(builder_, plugin.executor->options, options, {"the executor " + plugin.id, {}});
+  PluginInstances::Use use = instances_->use(plugin, TN_EXECUTOR);
+  auto* table = static_cast<const TnExecutor*>(use.table);
+  if (!TN_HAS(table, load)) throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' has no slot load");
+  Builder::Entries entries;
+  for (const auto& [name, function] : functions_) entries.emplace_back(name, function);
+  Value imports = builder_.map(entries);
+  Value loaded = with_context(module, plugin.id, [&](const TnContext* context) {
+    return call([&](TnValue* ret) {
+      return table->load(use.instance, context, module.get(), imports.ptr(), complete.ptr(), ret);
+    });
+  });
+  if (!loaded.is_map())
+    throw Error(TN_ERROR_PLUGIN,
+                "the executor '" + plugin.id + "' returned " + value_kind(loaded) + ", not a map of functions");
+  return loaded.ref<Map>();
+}
+
+Map Session::generate(const Node& module, std::string_view codegen, const Map& options) {
+  const Value* kind = environment_.target.find("kind");
+  auto accepts = [&](const PluginInfo& p) {
+    for (const std::string& t : p.codegen->targets)
+      if (kind && t == kind->as_string()) return true;
+    return false;
+  };
+  const PluginInfo& plugin = choose_plugin(provider_, codegen, TN_CODEGEN, "a code generator", accepts);
+  Value complete =
+      complete_options(builder_, plugin.codegen->options, options, {"the code generator " + plugin.id, {}});
+  PluginInstances::Use use = instances_->use(plugin, TN_CODEGEN);
+  auto* table = static_cast<const TnCodegen*>(use.table);
+  if (!TN_HAS(table, generate))
+    throw Error(TN_ERROR_PLUGIN, "the code generator '" + plugin.id + "' has no slot generate");
+  Value payload = with_context(module, plugin.id, [&](const TnContext* context) {
+    return call(
+        [&](TnValue* ret) { return table->generate(use.instance, context, module.get(), complete.ptr(), ret); });
+  });
+  if (!payload.is_map())
+    throw Error(TN_ERROR_PLUGIN,
+                "the code generator '" + plugin.id + "' returned " + value_kind(payload) + ", not a payload");
+  return payload.ref<Map>();
+}
+
+}  // namespace tenon

@@ -1,0 +1,70 @@
+// A session: the heart of libtenon. It owns the host's service tables, the instances of plugins, the target and the
+// external functions; two sessions share nothing. One call at a time, unless a method says otherwise.
+#ifndef TENON_BUILD_SESSION_H
+#define TENON_BUILD_SESSION_H
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "build/ir_service.h"
+#include "build/op_service.h"
+#include "build/plugin_instances.h"
+#include "pass/pass_manager.h"
+
+namespace tenon {
+
+class Session : public PassSource {
+ public:
+  // The provider outlives the session. The target is this machine's CPU until `set_target`.
+  explicit Session(PluginProvider& provider);
+  ~Session() override;
+
+  const Builder& builder() const { return builder_; }
+  PluginProvider& provider() { return provider_; }
+  PluginInstances& instances() { return *instances_; }
+  OpService& ops() { return *ops_; }
+
+  // A service of the host by id; "PLUGIN:CAPABILITY"; or a bare capability, given by the first plugin that provides it.
+  // Null when there is none. Any thread.
+  const void* service(std::string_view id);
+
+  const Map& target() const { return environment_.target; }
+  void set_target(const Map& target) { environment_.target = target; }
+  // The calls now running end with TN_ERROR_CANCELLED. Any thread.
+  void cancel() { cancelled_ = true; }
+
+  Node parse(std::string_view text, const std::string& file);
+  std::string print(const Value& tree);
+  void verify(const Node& module);
+
+  RunResult run(const Node& module, const Pipeline& pipeline, const RunOptions& options);
+  PassCode open(const PassInfo& pass) override;
+
+  // External functions by name, for modules loaded from then on. None removes one.
+  void register_function(const std::string& name, const Value& function);
+  // A map from each public function's name to a function value. An empty executor id: the first that is installed.
+  Map load(const Node& module, std::string_view executor, const Map& options);
+  // The payload of a code generator. An empty id: the first for the kind of the target.
+  Map generate(const Node& module, std::string_view codegen, const Map& options);
+
+  std::vector<Diagnostic> take_diagnostics() { return std::exchange(diagnostics_, {}); }
+
+ private:
+  template <class F>
+  Value with_context(const Node& module, const std::string& from, F&& f);
+
+  PluginProvider& provider_;
+  IrService ir_;
+  Builder builder_;
+  std::atomic<bool> cancelled_{false};
+  CompileEnvironment environment_;
+  std::map<std::string, Value> functions_;
+  std::vector<Diagnostic> diagnostics_;
+  std::unique_ptr<PluginInstances> instances_;
+  std::unique_ptr<OpService> ops_;
+};
+
+}  // namespace tenon
+#endif

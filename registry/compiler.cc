@@ -1,0 +1,240 @@
+// tn_compiler: the C table of libtenon over Session and Registry.
+#include "tenon/compiler.h"
+
+#include "build/catalog.h"
+#include "build/session.h"
+#include "build/target.h"
+#include "ir/ir_table.h"
+#include "registry/describe.h"
+#include "registry/registry.h"
+
+using namespace tenon;
+
+// The registry and the session that uses it; the session goes first.
+struct TnSession {
+  TnSession(RegistryOptions options)
+      : registry(b, std::move(options), reinterpret_cast<const void*>(&tn_compiler)), session(registry) {}
+  Builder b = core_builder();
+  Registry registry;
+  Session session;
+};
+
+namespace {
+
+// Reads the entries of an options map; unknown keys and wrong types are refused by complete_options.
+struct Options {
+  Options(const Builder& b, const TnValue* given, const OptionSchemas& schemas, const char* what) {
+    Map m;
+    if (given && given->type_index == TN_MAP)
+      m = Value::view(*given).ref<Map>();
+    else if (given && given->type_index != TN_NONE)
+      throw Error(TN_ERROR_TYPE, std::string(what) + " take a map, not " + value_kind(Value::view(*given)));
+    map = complete_options(b, schemas, m, {what, {}});
+  }
+  const Value& operator[](std::string_view key) const { return *map.find(key); }
+  std::string text(std::string_view key) const { return std::string((*this)[key].as_string()); }
+  bool flag(std::string_view key) const { return (*this)[key].as_bool(); }
+  std::vector<std::string> texts(std::string_view key) const {
+    std::vector<std::string> out;
+    const Value& v = (*this)[key];
+    if (v.is_array())
+      for (const Value& item : v.ref<Array>()) out.emplace_back(item.as_string());
+    return out;
+  }
+  Map map;
+};
+
+OptionSchema row(const char* name, OptionType type, Value fallback = {}) {
+  return {name, type, false, std::move(fallback), {}, ""};
+}
+
+const TnRuntime* rt() { return tn_runtime(); }
+
+// The fence of a slot: f(session's parts) -> Value.
+template <class F>
+int slot(TnValue* ret, F&& f) {
+  return guard(rt(), ret, std::forward<F>(f));
+}
+
+int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
+  return slot(ret, [&] {
+    Builder b = core_builder();
+    const Options o(b, options,
+                    {row("plugin_dirs", OptionType::kList), row("config", OptionType::kString),
+                     row("search_defaults", OptionType::kBool, Value(true)), row("target", OptionType::kString)},
+                    "the options of a session");
+    auto made = std::make_unique<TnSession>(
+        RegistryOptions{o.texts("plugin_dirs"), o.text("config"), o.flag("search_defaults")});
+    if (!o.text("target").empty()) made->session.set_target(parse_target(b, o.text("target")));
+    *session = made.release();
+    return Value();
+  });
+}
+
+void session_destroy(TnSession* session) { delete session; }
+
+int plugins(TnSession* s, TnValue* ret) {
+  return slot(ret, [&] { return describe_plugins(s->session, s->registry); });
+}
+
+int load_plugin_slot(TnSession* s, const char* id, TnValue* ret) {
+  return slot(ret, [&] {
+    const PluginInfo& plugin = find_plugin(s->registry, id);
+    if (!plugin.provides.empty()) s->session.instances().use(plugin, plugin.provides[0].c_str());
+    return Value();
+  });
+}
+
+int pipelines(TnSession* s, TnValue* ret) {
+  return slot(ret, [&] { return texts_value(s->b, s->registry.pipeline_names()); });
+}
+
+int pipeline(TnSession* s, const char* name_or_file, TnValue* ret) {
+  return slot(ret, [&] { return describe_pipeline(s->b, s->registry.pipeline(name_or_file)); });
+}
+
+int check_manifest(TnSession* s, const char* file, TnValue* ret) {
+  return slot(ret, [&] { return describe_complaints(s->b, read_manifest(s->b, file).complaints); });
+}
+
+int target(TnSession* s, TnValue* ret) {
+  return slot(ret, [&] { return s->b.map_value(s->session.target()); });
+}
+
+int set_target(TnSession* s, const char* text, TnValue* ret) {
+  return slot(ret, [&] {
+    s->session.set_target(parse_target(s->b, text));
+    return Value();
+  });
+}
+
+const void* service(TnSession* s, const char* id) {
+  try {
+    return s->session.service(id);
+  } catch (...) { return nullptr; }
+}
+
+int parse(TnSession* s, const char* text, size_t size, const char* file, TnValue* ret) {
+  return slot(ret, [&] { return s->session.parse({text, size}, file); });
+}
+
+int print(TnSession* s, const TnValue* tree, TnValue* ret) {
+  return slot(ret, [&] { return s->b.string(s->session.print(Value::view(*tree))); });
+}
+
+int verify(TnSession* s, const TnNode* module, TnValue* ret) {
+  return slot(ret, [&] {
+    s->session.verify(Builder::borrow(module));
+    return Value();
+  });
+}
+
+Stage stage_of(TnSession* s, const Value& v) {
+  if (v.is_string()) return parse_stage(s->b, s->registry, std::string(v.as_string()));
+  const Value* pass = v.is_map() ? v.ref<Map>().find("pass") : nullptr;
+  const Value* options = v.is_map() ? v.ref<Map>().find("options") : nullptr;
+  if (!pass || !pass->is_string() || (options && !options->is_map()))
+    throw Error(TN_ERROR_TYPE, "a stage is a string or a map {pass, options}, not " + value_kind(v));
+  return make_stage(s->b, s->registry, pass->as_string(), options ? options->ref<Map>() : Map(), "");
+}
+
+Pipeline pipeline_of(TnSession* s, const Value& v) {
+  if (v.is_string()) {
+    std::string name(v.as_string());
+    PipelineResult r = s->registry.pipeline(name);
+    raise(r.complaints, "tenon pipeline check " + name);
+    return r.pipeline;
+  }
+  if (!v.is_array()) throw Error(TN_ERROR_TYPE, "a pipeline is a string or an array of stages, not " + value_kind(v));
+  Pipeline p;
+  for (const Value& stage : v.ref<Array>()) p.stages.push_back(stage_of(s, stage));
+  return p;
+}
+
+// Wraps a function value as an instrument.
+Instrument instrument_of(const Builder& b, const Value& function) {
+  if (function.type_index() != TN_FUNCTION)
+    throw Error(TN_ERROR_TYPE, "'on_pass' takes a function, not " + value_kind(function));
+  return [&b, function](const PassRecord& record, const Node& before, const Node& after) {
+    const Value args[] = {describe_record(b, record), Value(before), Value(after)};
+    auto* f = reinterpret_cast<TnFunction*>(function.raw().as.object);
+    call([&](TnValue* ret) { return f->call(f, reinterpret_cast<const TnValue*>(args), 3, ret); });
+  };
+}
+
+int run_pipeline(TnSession* s, const TnNode* module, const TnValue* pipeline_value, const TnValue* options,
+                 TnValue* ret) {
+  return slot(ret, [&] {
+    const Options o(s->b, options,
+                    {row("verify", OptionType::kBool, Value(true)), row("dump_dir", OptionType::kString),
+                     row("stop_after", OptionType::kString), row("start_from", OptionType::kString),
+                     row("disable", OptionType::kList), row("on_pass", OptionType::kAny)},
+                    "the options of run_pipeline");
+    RunOptions run;
+    run.verify = o.flag("verify");
+    run.dump_dir = o.text("dump_dir");
+    run.stop_after = o.text("stop_after");
+    run.start_from = o.text("start_from");
+    for (const std::string& name : o.texts("disable")) run.disabled.insert(find_pass(s->registry, name)->full_name());
+    if (!o["on_pass"].is_none()) run.instruments.push_back(instrument_of(s->b, o["on_pass"]));
+    RunResult result = s->session.run(Builder::borrow(module), pipeline_of(s, Value::view(*pipeline_value)), run);
+    std::vector<Value> records;
+    for (const PassRecord& r : result.records) records.push_back(describe_record(s->b, r));
+    return Value(s->b.map({{"module", result.module}, {"passes", s->b.array(records)}}));
+  });
+}
+
+void cancel(TnSession* s) { s->session.cancel(); }
+
+int diagnostics(TnSession* s, TnValue* ret) {
+  return slot(ret, [&] { return describe_diagnostics(s->b, s->session.take_diagnostics()); });
+}
+
+int register_function(TnSession* s, const char* name, const TnValue* function, TnValue* ret) {
+  return slot(ret, [&] {
+    s->session.register_function(name, Value::view(*function));
+    return Value();
+  });
+}
+
+Map map_or_empty(const TnValue* v) { return v && v->type_index == TN_MAP ? Value::view(*v).ref<Map>() : Map(); }
+
+int load(TnSession* s, const TnNode* module, const char* executor, const TnValue* options, TnValue* ret) {
+  return slot(
+      ret, [&] { return s->session.load(Builder::borrow(module), executor ? executor : "", map_or_empty(options)); });
+}
+
+int generate(TnSession* s, const TnNode* module, const char* codegen, const TnValue* options, TnValue* ret) {
+  return slot(
+      ret, [&] { return s->session.generate(Builder::borrow(module), codegen ? codegen : "", map_or_empty(options)); });
+}
+
+}  // namespace
+
+extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
+  static const TnCompiler table = {sizeof(TnCompiler),
+                                   TN_ABI_VERSION,
+                                   TN_IR_VOCABULARY,
+                                   TENON_VERSION,
+                                   tn_runtime(),
+                                   session_create,
+                                   session_destroy,
+                                   plugins,
+                                   load_plugin_slot,
+                                   pipelines,
+                                   pipeline,
+                                   check_manifest,
+                                   target,
+                                   set_target,
+                                   service,
+                                   parse,
+                                   print,
+                                   verify,
+                                   run_pipeline,
+                                   cancel,
+                                   diagnostics,
+                                   register_function,
+                                   load,
+                                   generate};
+  return &table;
+}

@@ -1,0 +1,102 @@
+#include "registry/describe.h"
+
+namespace tenon {
+
+namespace {
+
+// An array of f(item).
+template <class Items, class F>
+Value list(const Builder& b, const Items& items, F&& f) {
+  std::vector<Value> values;
+  for (const auto& item : items) values.push_back(f(item));
+  return b.array(values);
+}
+
+Value describe_pass(const Builder& b, const PassInfo& pass) {
+  return b.map({{"name", b.string(pass.name)},
+                {"level", b.string(level_name(pass.level))},
+                {"summary", b.string(pass.summary)},
+                {"concurrent", Value(pass.concurrent)},
+                {"options", schemas_value(b, pass.options)}});
+}
+
+Value describe_plugin(Session& session, const PluginInfo& p) {
+  const Builder& b = session.builder();
+  Builder::Entries e{{"id", b.string(p.id)},
+                     {"version", b.string(p.version)},
+                     {"vendor", b.string(p.vendor)},
+                     {"license", b.string(p.license)},
+                     {"tier", b.string(p.tier)},
+                     {"summary", b.string(p.summary)},
+                     {"manifest", b.string(p.manifest)},
+                     {"library", b.string(p.library)},
+                     {"loaded", Value(session.instances().is_loaded(p.id))},
+                     {"provides", texts_value(b, p.provides)},
+                     {"passes", list(b, p.passes, [&](const PassRef& pass) { return describe_pass(b, *pass); })},
+                     {"ops", list(b, p.ops, [&](const OpRow& op) { return Value(op.row); })}};
+  if (p.codegen)
+    e.emplace_back("codegen", b.map({{"targets", texts_value(b, p.codegen->targets)},
+                                     {"formats", texts_value(b, p.codegen->formats)},
+                                     {"options", schemas_value(b, p.codegen->options)}}));
+  if (p.executor) e.emplace_back("executor", b.map({{"options", schemas_value(b, p.executor->options)}}));
+  return b.map(e);
+}
+
+}  // namespace
+
+Value describe_complaints(const Builder& b, const std::vector<Error>& complaints) {
+  return list(b, complaints, [&](const Error& e) {
+    return Value(b.map({{"code", Value(int64_t{e.code})},
+                        {"message", b.string(e.message)},
+                        {"where", b.string(e.where)},
+                        {"hint", b.string(e.hint)}}));
+  });
+}
+
+Value describe_plugins(Session& session, Registry& registry) {
+  const Builder& b = session.builder();
+  return b.map(
+      {{"plugins", list(b, registry.plugins(), [&](const PluginInfo& p) { return describe_plugin(session, p); })},
+       {"broken", list(b, registry.broken(),
+                       [&](const BrokenPlugin& p) {
+                         return Value(b.map({{"id", b.string(p.id)},
+                                             {"manifest", b.string(p.manifest)},
+                                             {"complaints", describe_complaints(b, p.complaints)}}));
+                       })},
+       {"searched", texts_value(b, registry.searched())}});
+}
+
+Value describe_pipeline(const Builder& b, const PipelineResult& result) {
+  Value stages = list(b, result.pipeline.stages, [&](const Stage& s) {
+    return Value(b.map({{"pass", b.string(s.pass->full_name())},
+                        {"level", b.string(level_name(s.pass->level))},
+                        {"plugin", b.string(s.pass->plugin)},
+                        {"summary", b.string(s.pass->summary)},
+                        {"options", b.map_value(s.options)},
+                        {"where", b.string(s.where)}}));
+  });
+  return b.map({{"name", b.string(result.pipeline.name)},
+                {"summary", b.string(result.pipeline.summary)},
+                {"stages", stages},
+                {"complaints", describe_complaints(b, result.complaints)}});
+}
+
+Value describe_record(const Builder& b, const PassRecord& r) {
+  return b.map({{"pass", b.string(r.pass)},
+                {"number", Value(static_cast<int64_t>(r.number))},
+                {"changed", Value(r.changed)},
+                {"disabled", Value(r.disabled)},
+                {"milliseconds", Value(r.milliseconds)}});
+}
+
+Value describe_diagnostics(const Builder& b, const std::vector<Diagnostic>& diagnostics) {
+  return list(b, diagnostics, [&](const Diagnostic& d) {
+    return Value(b.map({{"severity", Value(int64_t{d.severity})},
+                        {"message", b.string(d.message)},
+                        {"where", b.string(d.where)},
+                        {"hint", b.string(d.hint)},
+                        {"from", b.string(d.from)}}));
+  });
+}
+
+}  // namespace tenon

@@ -1,0 +1,157 @@
+// tenon plugin and tenon pipeline: what is installed, from the manifests alone.
+#include <cstdio>
+
+#include "diag/render.h"
+#include "tool.h"
+
+namespace tenon::tool {
+
+namespace {
+
+std::string text(const Json& j, const char* key) {
+  return j.contains(key) && j[key].is_string() ? j[key].get<std::string>() : "";
+}
+
+std::string joined(const Json& list) {
+  std::string out;
+  for (const Json& item : list)
+    out += (out.empty() ? "" : ", ") + (item.is_string() ? item.get<std::string>() : item.dump());
+  return out;
+}
+
+std::string options_lines(const Json& options, const std::string& indent) {
+  std::string out;
+  for (const auto& [name, o] : options.items()) {
+    out += indent + name + ": " + text(o, "type");
+    out += o.contains("default") ? " = " + o["default"].dump() : " (required)";
+    if (o.contains("choices")) out += " of " + joined(o["choices"]);
+    if (!text(o, "summary").empty()) out += "  " + text(o, "summary");
+    out += "\n";
+  }
+  return out;
+}
+
+void list_plugins(const Json& all) {
+  for (const Json& p : all["plugins"])
+    std::printf("%-20s %-8s %-10s %s\n", text(p, "id").c_str(), text(p, "version").c_str(), text(p, "tier").c_str(),
+                text(p, "summary").c_str());
+  for (const Json& p : all["broken"]) {
+    std::printf("%-20s broken   %s\n", text(p, "id").empty() ? "?" : text(p, "id").c_str(),
+                text(p, "manifest").c_str());
+    for (const Json& c : p["complaints"])
+      std::printf("    %s: %s\n", text(c, "where").c_str(), text(c, "message").c_str());
+  }
+  if (all["plugins"].empty() && all["broken"].empty())
+    std::printf("no plugins; searched: %s\n", joined(all["searched"]).c_str());
+}
+
+void show_plugin(const Json& p) {
+  std::printf("%s %s\n  %s\n", text(p, "id").c_str(), text(p, "version").c_str(), text(p, "summary").c_str());
+  for (const char* key : {"vendor", "license", "tier", "manifest", "library"})
+    if (!text(p, key).empty()) std::printf("  %-9s %s\n", key, text(p, key).c_str());
+  std::printf("  provides  %s\n", joined(p["provides"]).c_str());
+  for (const Json& pass : p["passes"])
+    std::printf("  pass %s:%s (%s)  %s\n%s", text(p, "id").c_str(), text(pass, "name").c_str(),
+                text(pass, "level").c_str(), text(pass, "summary").c_str(),
+                options_lines(pass["options"], "      ").c_str());
+  for (const Json& op : p["ops"])
+    std::printf("  op %s(%s)  %s\n", text(op, "id").c_str(), op.contains("args") ? joined(op["args"]).c_str() : "",
+                text(op, "summary").c_str());
+  if (p.contains("codegen"))
+    std::printf("  code generator for %s: %s\n%s", joined(p["codegen"]["targets"]).c_str(),
+                joined(p["codegen"]["formats"]).c_str(), options_lines(p["codegen"]["options"], "      ").c_str());
+  if (p.contains("executor")) std::printf("  executor\n%s", options_lines(p["executor"]["options"], "      ").c_str());
+}
+
+// The entry of the plugin; a broken or unknown one is an error with its reasons.
+Json find_plugin(const CompilerSession& session, const Json& all, const std::string& id) {
+  for (const Json& p : all["plugins"])
+    if (text(p, "id") == id) return p;
+  session.load_plugin(id);  // fails with the reason
+  return nullptr;
+}
+
+void show_pipeline(const Json& p) {
+  std::printf("%s%s%s\n", text(p, "name").c_str(), text(p, "summary").empty() ? "" : ": ", text(p, "summary").c_str());
+  int number = 0;
+  for (const Json& stage : p["stages"])
+    std::printf("  %03d %-36s %-6s %s\n", ++number, text(stage, "pass").c_str(), text(stage, "level").c_str(),
+                stage["options"].empty() ? "" : stage["options"].dump().c_str());
+}
+
+int show_complaints(const Json& complaints, bool json) {
+  int code = kOk;
+  for (const Json& c : complaints) {
+    Error e(c["code"].get<int32_t>(), text(c, "message"), text(c, "where"), text(c, "hint"));
+    if (!json) std::fputs(render_error(e).c_str(), stderr);
+    code = std::max(code, exit_code_of(e));
+  }
+  return code;
+}
+
+}  // namespace
+
+Run add_plugin(CLI::App& app, std::shared_ptr<Common> common) {
+  auto id = std::make_shared<std::string>();
+  app.require_subcommand(1);
+  app.fallthrough();
+  CLI::App* list = app.add_subcommand("list", "the installed plugins, and those that are broken with the reason");
+  CLI::App* info = app.add_subcommand("info", "one plugin: its passes, ops and options");
+  info->add_option("ID", *id, "the plugin")->required();
+  CLI::App* check = app.add_subcommand("check", "open a plugin's library and make an instance of it");
+  check->add_option("ID", *id, "the plugin")->required();
+  for (CLI::App* sub : {list, info, check}) sub->fallthrough();
+  return [=] {
+    auto session = common->open();
+    if (check->parsed()) {
+      session->load_plugin(*id);
+      print_line(common->json ? Json{{"id", *id}, {"ok", true}}.dump(2) : *id + ": ok");
+      return int{kOk};
+    }
+    Json all = to_json(session->plugins());
+    if (list->parsed()) {
+      if (common->json)
+        print_line(all.dump(2));
+      else
+        list_plugins(all);
+      return int{kOk};
+    }
+    Json plugin = find_plugin(*session, all, *id);
+    if (common->json)
+      print_line(plugin.dump(2));
+    else
+      show_plugin(plugin);
+    return int{kOk};
+  };
+}
+
+Run add_pipeline(CLI::App& app, std::shared_ptr<Common> common) {
+  auto name = std::make_shared<std::string>();
+  app.require_subcommand(1);
+  app.fallthrough();
+  CLI::App* list = app.add_subcommand("list", "the named pipelines");
+  CLI::App* show = app.add_subcommand("show", "the stages of a pipeline with their options");
+  CLI::App* check = app.add_subcommand("check", "check a pipeline against the installed manifests");
+  for (CLI::App* sub : {show, check}) sub->add_option("NAME|FILE", *name, "the pipeline")->required();
+  for (CLI::App* sub : {list, show, check}) sub->fallthrough();
+  return [=] {
+    auto session = common->open();
+    if (list->parsed()) {
+      Json names = to_json(session->pipelines());
+      if (common->json) print_line(names.dump(2));
+      for (const Json& n : names)
+        if (!common->json) print_line(n.get<std::string>());
+      return int{kOk};
+    }
+    Json pipeline = to_json(session->pipeline(*name));
+    if (common->json) print_line(pipeline.dump(2));
+    int code = show_complaints(pipeline["complaints"], common->json);
+    if (common->json) return code;
+    if (show->parsed() && code == kOk) show_pipeline(pipeline);
+    if (check->parsed() && code == kOk)
+      print_line(*name + ": ok, " + std::to_string(pipeline["stages"].size()) + " stages");
+    return code;
+  };
+}
+
+}  // namespace tenon::tool

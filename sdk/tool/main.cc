@@ -1,0 +1,119 @@
+// The `tenon` program. Each verb is a row of the table and a file of its own.
+//
+// Exit codes: 0 done; 1 the input was refused; 2 the command line is wrong; 3 something is missing (a plugin, a file,
+// rights, space); 4 a bug of Tenon or of a plugin.
+#include <cstdio>
+#include <cstring>
+
+#include "diag/suggest.h"
+#include "tool.h"
+
+using namespace tenon;
+using namespace tenon::tool;
+
+namespace {
+
+constexpr Verb kVerbs[] = {
+    {"opt", "run passes on a module: text in, text out", add_opt},
+    {"run", "run a function of a module and show what it computes", add_run},
+    {"check", "check files: modules, pipelines, manifests", add_check},
+    {"plugin", "what plugins are installed: list, info, check", add_plugin},
+    {"pipeline", "what pipelines there are: list, show, check", add_pipeline},
+};
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* o : app.get_options())
+    for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& p : parts) out += (out.empty() ? "" : ", ") + p;
+  return out;
+}
+
+int usage(const std::string& message, const std::string& hint, bool json) {
+  if (json)
+    std::printf("%s\n", Json{{"error", {{"name", "usage"}, {"message", message}, {"hint", hint}}}}.dump(2).c_str());
+  else
+    std::fprintf(stderr, "error: %s\n%s%s%s", message.c_str(), hint.empty() ? "" : "  hint: ", hint.c_str(),
+                 hint.empty() ? "" : "\n");
+  return kUsage;
+}
+
+// The first word that is not an option must be a verb.
+const char* unknown_verb(int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return nullptr;
+  for (const Verb& verb : kVerbs)
+    if (std::strcmp(verb.name, argv[1]) == 0) return nullptr;
+  return argv[1];
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app{
+      "A compiler for machine-learning models whose every step is a plugin.\n"
+      "Exit codes: 0 done, 1 input refused, 2 wrong command line, 3 something is missing, 4 a bug",
+      "tenon"};
+  app.set_version_flag("--version", std::string("tenon ") + tn_compiler()->version);
+  app.require_subcommand(1);
+  auto common = std::make_shared<Common>();
+  std::vector<std::pair<CLI::App*, Run>> verbs;
+  std::vector<std::string> names;
+  for (const Verb& verb : kVerbs) {
+    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+    sub->add_flag("--json", common->json, "print the result as JSON");
+    sub->add_option("--plugin-dir", common->plugin_dirs, "a folder of plugins, searched first; repeatable")
+        ->type_name("DIR")
+        ->expected(1)
+        ->take_all();
+    sub->add_option("--config", common->config, "a plugins.yaml instead of the installed one")->type_name("FILE");
+    sub->add_option("--target", common->target, "cpu (this machine), cpu:generic, cpu:+avx2,+fma, ...");
+    verbs.emplace_back(sub, verb.add(*sub, common));
+    names.emplace_back(verb.name);
+  }
+  for (int i = 1; i < argc; ++i) common->json = common->json || std::strcmp(argv[i], "--json") == 0;
+  if (const char* word = unknown_verb(argc, argv))
+    return usage("there is no verb '" + std::string(word) + "'",
+                 did_you_mean(word, names, "the verbs are: " + joined(names)), common->json);
+  try {
+    app.parse(argc, argv);
+    for (auto& [sub, run] : verbs)
+      if (sub->parsed()) return run();
+    return kUsage;
+  } catch (const CLI::Success& e) { return app.exit(e); } catch (const CLI::ParseError& e) {
+    std::string hint = "see: tenon --help";
+    for (auto& [sub, run] : verbs) {
+      if (!sub->parsed()) continue;
+      hint = "see: tenon " + sub->get_name() + " --help";
+      for (int i = 2; i < argc; ++i) {
+        std::string word = argv[i];
+        word = word.substr(0, word.find('='));
+        std::vector<std::string> known = option_names(*sub);
+        for (const CLI::App* verb : sub->get_subcommands())
+          for (std::string& name : option_names(*verb)) known.push_back(std::move(name));
+        bool is_known = word.rfind("--", 0) != 0;
+        for (const std::string& k : known) is_known = is_known || k == word;
+        if (!is_known)
+          return usage("'tenon " + sub->get_name() + "' has no option " + word, did_you_mean(word, known, hint),
+                       common->json);
+      }
+    }
+    return usage(e.what(), hint, common->json);
+  } catch (const UsageError& e) { return usage(e.what(), e.hint, common->json); } catch (const Error& e) {
+    return show_error(e, common->json);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return show_error(Error(TN_ERROR_OUT_OF_MEMORY, "out of memory"), false);
+  } catch (const std::exception& e) {
+    return show_error(Error(TN_ERROR_INTERNAL, e.what(), {}, "this is a bug of Tenon"), false);
+  }
+}

@@ -1,0 +1,29 @@
+// tenon opt: runs passes on a module, text in, text out.
+#include "passes.h"
+
+namespace tenon::tool {
+
+Run add_opt(CLI::App& app, std::shared_ptr<Common> common) {
+  struct Args {
+    std::string module, output;
+    PassOptions passes;
+  };
+  auto args = std::make_shared<Args>();
+  app.add_option("MODULE", args->module, "the module's text, '-' for standard input");
+  args->passes.add_to(app);
+  app.add_option("-o,--output", args->output, "write the text there instead of to standard output")->type_name("FILE");
+  return [args, common] {
+    auto session = common->open();
+    PassesResult result = run_passes(*session, *common, args->passes, args->module, "");
+    std::string text = session->print(result.module);
+    if (common->json && args->output.empty()) {
+      print_line(Json{{"module", text}, {"passes", to_json(result.records)}}.dump(2));
+      return int{kOk};
+    }
+    write_output(args->output, text);
+    if (common->json) print_line(Json{{"output", args->output}, {"passes", to_json(result.records)}}.dump(2));
+    return int{kOk};
+  };
+}
+
+}  // namespace tenon::tool

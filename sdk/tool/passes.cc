@@ -1,0 +1,98 @@
+#include "passes.h"
+
+#include <sys/stat.h>
+
+#include <cstdio>
+
+namespace tenon::tool {
+
+namespace {
+
+bool is_file(const std::string& path) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// The number at the start of a dump's file name ("003-passes-loop-simplify.py"), or -1.
+long dump_number(const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  size_t digits = name.find_first_not_of("0123456789");
+  if (digits == 0 || digits == std::string::npos || digits > 9 || name[digits] != '-') return -1;
+  return std::stol(name);
+}
+
+void show_records(const Value& records) {
+  for (const Value& v : records.ref<Array>()) {
+    const Map& r = v.ref<Map>();
+    const char* what = r.find("disabled")->as_bool()  ? "left out"
+                       : r.find("changed")->as_bool() ? "changed"
+                                                      : "changed nothing";
+    std::fprintf(stderr, "%03d %-36s %10.3f ms  %s\n", static_cast<int>(r.find("number")->as_int()),
+                 std::string(r.find("pass")->as_string()).c_str(), r.find("milliseconds")->as_float(), what);
+  }
+}
+
+}  // namespace
+
+void PassOptions::add_to(CLI::App& app) {
+  app.add_option("--pass", passes, "a pass PLUGIN:PASS or PLUGIN:PASS{option: value}; repeatable")
+      ->type_name("PASS")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--pipeline", pipeline, "a pipeline by name or file; 'none' for no pass")->type_name("NAME|FILE");
+  app.add_option("--dump-dir", dump_dir, "write the text of every state there")->type_name("DIR");
+  app.add_option("--stop-after", stop_after, "the last stage: PLUGIN:PASS, PLUGIN:PASS#2 or its number")
+      ->type_name("STAGE");
+  app.add_option("--start-from", start_from, "the first stage, or the file of a dump to go on from")
+      ->type_name("STAGE|FILE");
+  app.add_option("--disable", disable, "leave a pass out; repeatable")->type_name("PASS")->expected(1)->take_all();
+  app.add_flag("--no-verify", no_verify, "do not verify after every pass");
+  app.add_flag("-v,--verbose", verbose, "list the passes with their times on standard error");
+}
+
+PassesResult run_passes(const CompilerSession& session, const Common& common, const PassOptions& o,
+                        const std::string& path, const std::string& default_pipeline) {
+  const Builder& b = session.builder();
+  if (!o.passes.empty() && !o.pipeline.empty())
+    throw UsageError("--pass and --pipeline exclude each other", "put the passes into the pipeline's file");
+  std::string source = path, start_from = o.start_from;
+  std::string pipeline = !o.pipeline.empty() ? o.pipeline : o.passes.empty() ? default_pipeline : "";
+  bool nothing_left = false;
+  if (is_file(o.start_from)) {
+    long number = dump_number(o.start_from);
+    if (number < 0)
+      throw UsageError("the name of '" + o.start_from + "' does not begin with the number of a stage",
+                       "name a file that --dump-dir wrote, such as 003-passes-loop-simplify.py");
+    source = o.start_from;
+    start_from = std::to_string(number + 1);
+    if (!pipeline.empty() && pipeline != "none")
+      nothing_left = static_cast<size_t>(number) >= session.pipeline(pipeline).find("stages")->ref<Array>().size();
+    else
+      nothing_left = static_cast<size_t>(number) >= o.passes.size();
+  }
+  if (source.empty()) throw UsageError("a module is needed", "tenon opt MODULE.py --pass PLUGIN:PASS");
+  Node module = read_module(session, source);
+  if (nothing_left || pipeline == "none" || (pipeline.empty() && o.passes.empty())) {
+    if (!o.no_verify) session.verify(module);
+    return {module, module, b.array({})};
+  }
+  std::vector<Value> stages, disabled;
+  for (const std::string& pass : o.passes) stages.push_back(b.string(pass));
+  for (const std::string& pass : o.disable) disabled.push_back(b.string(pass));
+  Builder::Entries options{{"verify", Value(!o.no_verify)}, {"disable", b.array(disabled)}};
+  if (!o.dump_dir.empty()) options.emplace_back("dump_dir", b.string(o.dump_dir));
+  if (!o.stop_after.empty()) options.emplace_back("stop_after", b.string(o.stop_after));
+  if (!start_from.empty()) options.emplace_back("start_from", b.string(start_from));
+  try {
+    Map result =
+        session.run_pipeline(module, pipeline.empty() ? Value(b.array(stages)) : b.string(pipeline), b.map(options));
+    show_diagnostics(session.diagnostics(), common.json);
+    if (o.verbose) show_records(*result.find("passes"));
+    return {module, as_node(*result.find("module")), *result.find("passes")};
+  } catch (const Error&) {
+    show_diagnostics(session.diagnostics(), common.json);
+    throw;
+  }
+}
+
+}  // namespace tenon::tool

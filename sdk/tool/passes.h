@@ -1,0 +1,33 @@
+// Running passes from a command line: the options that `opt` and `run` share.
+#ifndef TENON_TOOL_PASSES_H
+#define TENON_TOOL_PASSES_H
+
+#include "tool.h"
+
+namespace tenon::tool {
+
+struct PassOptions {
+  std::vector<std::string> passes;  // "PLUGIN:PASS{options}"
+  std::string pipeline;             // a name, a file, or "none"
+  std::string dump_dir, stop_after, start_from;
+  std::vector<std::string> disable;
+  bool no_verify = false;
+  bool verbose = false;
+
+  void add_to(CLI::App& app);
+};
+
+// A module and what was done to it.
+struct PassesResult {
+  Node input;  // as it was read
+  Node module;
+  Value records;  // an array of maps, see TnCompiler.run_pipeline
+};
+
+// Reads the module (a dump named by --start-from goes before `path`), runs what the options ask for, reports what
+// plugins said. `default_pipeline` is used when neither --pass nor --pipeline is given; "" for none.
+PassesResult run_passes(const CompilerSession& session, const Common& common, const PassOptions& options,
+                        const std::string& path, const std::string& default_pipeline);
+
+}  // namespace tenon::tool
+#endif

@@ -1,0 +1,180 @@
+// tenon run: runs a function of a module and shows what it computes.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "diag/files.h"
+#include "entry.h"
+#include "npy.h"
+#include "numbers.h"
+#include "passes.h"
+
+namespace tenon::tool {
+
+namespace {
+
+struct RunArgs {
+  std::string module, entry, executor, output;
+  std::vector<std::string> inputs, dims;
+  int bench = 0, threads = 0;
+  PassOptions passes;
+};
+
+// "PLUGIN" or "PLUGIN{option: value}": the id, and the options as the pipeline reader would read them.
+std::pair<std::string, std::string> split_options(const std::string& text) {
+  size_t brace = text.find('{');
+  return {text.substr(0, brace), brace == std::string::npos ? "" : text.substr(brace)};
+}
+
+Value options_value(const Builder& b, const Json& j) {
+  if (j.is_null()) return Value();
+  if (j.is_boolean()) return Value(j.get<bool>());
+  if (j.is_number_integer()) return Value(j.get<int64_t>());
+  if (j.is_number()) return Value(j.get<double>());
+  if (j.is_string()) return b.string(j.get<std::string>());
+  if (j.is_array()) {
+    std::vector<Value> items;
+    for (const Json& item : j) items.push_back(options_value(b, item));
+    return b.array(items);
+  }
+  Builder::Entries entries;
+  for (const auto& [key, value] : j.items()) entries.emplace_back(key, options_value(b, value));
+  return b.map(entries);
+}
+
+// The results by name: tensors, in the order of the outputs.
+using Results = std::vector<std::pair<std::string, Value>>;
+
+void collect(const std::string& name, const Value& v, Results& out) {
+  if (v.is_array()) {
+    size_t i = 0;
+    for (const Value& item : v.ref<Array>()) collect(name + "." + std::to_string(i++), item, out);
+  } else if (!v.is_none()) {
+    out.emplace_back(name, v);
+  }
+}
+
+Json result_json(const Builder& b, const std::string& name, const Value& v) {
+  if (v.type_index() != TN_TENSOR) return Json{{"name", name}, {"value", to_json(v)}};
+  const DLTensor& t = tensor_of(v);
+  Summary s = summarize(t);
+  Json shape = Json::array();
+  for (int i = 0; i < t.ndim; ++i) shape.push_back(t.shape[i]);
+  DLTensor borrowed = t;
+  Value constant = call([&](TnValue* ret) { return b.ir()->constant(b.ir()->self, &borrowed, ret); });
+  std::string digest = reinterpret_cast<const TnConstant*>(constant.raw().as.object)->digest;
+  return Json{{"name", name},
+              {"dtype", dtype_text(t.dtype)},
+              {"shape", shape},
+              {"min", s.min},
+              {"max", s.max},
+              {"mean", s.mean},
+              {"not_finite", s.not_finite},
+              {"sha256", digest.substr(digest.find(':') + 1)}};
+}
+
+std::string result_line(const Json& r, const Value& v) {
+  if (!r.contains("dtype")) return r["name"].get<std::string>() + ": " + r["value"].dump();
+  char numbers[160];
+  std::snprintf(numbers, sizeof numbers, "  min %.7g  max %.7g  mean %.7g", r["min"].get<double>(),
+                r["max"].get<double>(), r["mean"].get<double>());
+  std::string line = r["name"].get<std::string>() + ": " + shape_text(tensor_of(v)) + numbers;
+  if (int64_t n = r["not_finite"].get<int64_t>()) line += "  not finite " + std::to_string(n);
+  return line + "  sha256 " + r["sha256"].get<std::string>();
+}
+
+struct Timing {
+  int runs;
+  double min_ms, median_ms, mean_ms;
+};
+
+Timing measure(const Value& function, const std::vector<Value>& arguments, int runs) {
+  std::vector<double> times;
+  double sum = 0;
+  for (int i = 0; i < runs; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    call_function(function, arguments);
+    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    sum += times.back();
+  }
+  std::sort(times.begin(), times.end());
+  return {runs, times.front(), times[times.size() / 2], sum / runs};
+}
+
+std::string default_pipeline(const CompilerSession& session) {
+  std::string kind(session.target().find("kind")->as_string());
+  Value names = session.pipelines();
+  for (const Value& name : names.ref<Array>())
+    if (name.as_string() == kind) return kind;
+  return "";
+}
+
+int run_module(const RunArgs& a, const Common& common) {
+  auto session = common.open();
+  const Builder& b = session->builder();
+  if (a.threads > 0) b.runtime()->set_thread_count(a.threads);
+  PassesResult passes = run_passes(*session, common, a.passes, a.module, default_pipeline(*session));
+  Entry entry = find_entry(b, passes.input, a.entry);
+  EntryArguments arguments = make_arguments(b, entry, parse_inputs(a.inputs, a.dims));
+
+  auto [executor, option_text] = split_options(a.executor);
+  Value options = option_text.empty() ? Value(b.map({})) : options_value(b, Json::parse(option_text));
+  Map functions = session->load(passes.module, executor, options);
+  show_diagnostics(session->diagnostics(), common.json);
+  const Value* function = functions.find(entry.name);
+  if (!function) throw Error(TN_ERROR_PLUGIN, "the executor did not make the function '" + entry.name + "' callable");
+  Value returned = call_function(*function, arguments.values);
+
+  Results results;
+  collect(entry.returns ? "result" : "", returned, results);
+  for (size_t i : arguments.outputs) results.emplace_back(entry.params[i].name, arguments.values[i]);
+  Json listed = Json::array();
+  for (const auto& [name, v] : results) {
+    listed.push_back(result_json(b, name, v));
+    if (!common.json) print_line(result_line(listed.back(), v));
+    if (!a.output.empty() && v.type_index() == TN_TENSOR) {
+      make_directories(a.output);
+      write_npy(a.output + "/" + name + ".npy", tensor_of(v));
+    }
+  }
+  Json report{{"entry", entry.name}, {"results", listed}, {"passes", to_json(passes.records)}};
+  if (a.bench > 0) {
+    Timing t = measure(*function, arguments.values, a.bench);
+    report["bench"] = Json{{"runs", t.runs},
+                           {"min_ms", t.min_ms},
+                           {"median_ms", t.median_ms},
+                           {"mean_ms", t.mean_ms},
+                           {"threads", b.runtime()->thread_count()}};
+    if (!common.json)
+      std::printf("%d runs on %d threads: min %.4f ms, median %.4f ms, mean %.4f ms\n", t.runs,
+                  b.runtime()->thread_count(), t.min_ms, t.median_ms, t.mean_ms);
+  }
+  if (common.json) print_line(report.dump(2));
+  return kOk;
+}
+
+}  // namespace
+
+Run add_run(CLI::App& app, std::shared_ptr<Common> common) {
+  auto args = std::make_shared<RunArgs>();
+  app.add_option("MODULE", args->module, "the module's text, '-' for standard input");
+  app.add_option("--entry", args->entry, "the public function to run; main, or the only one")->type_name("NAME");
+  app.add_option("--executor", args->executor,
+                 "the plugin that runs it: ID or ID{\"option\": value}; the first that is installed")
+      ->type_name("PLUGIN");
+  app.add_option("--input", args->inputs,
+                 "NAME=FILE.npy, NAME=random:SEED[:LOW:HIGH], NAME=NUMBER, or random:SEED for all that are not named")
+      ->type_name("INPUT")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--dim", args->dims, "NAME=VALUE for a symbolic dimension")->type_name("DIM")->expected(1)->take_all();
+  app.add_option("--output", args->output, "write every result there as NAME.npy")->type_name("DIR");
+  app.add_option("--bench", args->bench, "run N more times and show the times")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", args->threads, "threads for parallel loops")->type_name("N")->check(CLI::PositiveNumber);
+  args->passes.add_to(app);
+  return [args, common] { return run_module(*args, *common); };
+}
+
+}  // namespace tenon::tool

@@ -1,0 +1,128 @@
+#include "tool.h"
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
+#include "diag/files.h"
+#include "diag/render.h"
+
+namespace tenon::tool {
+
+namespace {
+
+struct CodeRow {
+  int32_t code;
+  const char* name;
+  ExitCode exit;
+};
+constexpr CodeRow kCodes[] = {{TN_ERROR_INTERNAL, "internal", kInternal},
+                              {TN_ERROR_PLUGIN, "plugin", kInternal},
+                              {TN_ERROR_ARGUMENT, "argument", kRefused},
+                              {TN_ERROR_TYPE, "type", kRefused},
+                              {TN_ERROR_SHAPE, "shape", kRefused},
+                              {TN_ERROR_DEVICE, "device", kRefused},
+                              {TN_ERROR_ALIAS, "alias", kRefused},
+                              {TN_ERROR_PARSE, "parse", kRefused},
+                              {TN_ERROR_VERIFY, "verify", kRefused},
+                              {TN_ERROR_UNSUPPORTED, "unsupported", kRefused},
+                              {TN_ERROR_NOT_FOUND, "not found", kMissing},
+                              {TN_ERROR_DUPLICATE, "duplicate", kRefused},
+                              {TN_ERROR_ABI_MISMATCH, "abi mismatch", kMissing},
+                              {TN_ERROR_IO, "io", kMissing},
+                              {TN_ERROR_LIMIT, "limit", kRefused},
+                              {TN_ERROR_CANCELLED, "cancelled", kRefused},
+                              {TN_ERROR_OUT_OF_MEMORY, "out of memory", kMissing},
+                              {TN_ERROR_CORRUPT, "corrupt", kRefused},
+                              {TN_ERROR_CHECK_FAILED, "check failed", kRefused}};
+
+const CodeRow& row_of(int32_t code) {
+  for (const CodeRow& row : kCodes)
+    if (row.code == code) return row;
+  return kCodes[0];
+}
+
+}  // namespace
+
+std::unique_ptr<CompilerSession> Common::open() const {
+  const TnCompiler* compiler = tn_compiler();
+  Builder b(compiler->runtime, nullptr);
+  Builder::Entries options;
+  std::vector<Value> dirs;
+  for (const std::string& dir : plugin_dirs) dirs.push_back(b.string(dir));
+  options.emplace_back("plugin_dirs", b.array(dirs));
+  if (!config.empty()) options.emplace_back("config", b.string(config));
+  if (!target.empty()) options.emplace_back("target", b.string(target));
+  return std::make_unique<CompilerSession>(compiler, b.map(options));
+}
+
+Json to_json(const Value& v) {
+  if (v.is_none()) return nullptr;
+  if (v.is_bool()) return v.as_bool();
+  if (v.is_int()) return v.as_int();
+  if (v.is_float()) return v.as_float();
+  if (v.is_string()) return std::string(v.as_string());
+  if (v.is_dtype()) return dtype_text(v.as_dtype());
+  if (v.is_array()) {
+    Json out = Json::array();
+    for (const Value& item : v.ref<Array>()) out.push_back(to_json(item));
+    return out;
+  }
+  if (v.is_map()) {
+    Json out = Json::object();
+    for (const Map::Entry& e : v.ref<Map>()) out[std::string(e.key())] = to_json(e.value());
+    return out;
+  }
+  return "<value of type index " + std::to_string(v.type_index()) + ">";
+}
+
+int exit_code_of(const Error& error) { return row_of(error.code).exit; }
+
+Json error_json(const Error& error) {
+  Json out{{"code", error.code}, {"name", row_of(error.code).name}, {"message", error.message}};
+  if (!error.where.empty()) out["where"] = error.where;
+  if (!error.hint.empty()) out["hint"] = error.hint;
+  if (error.cause) out["cause"] = error_json(*error.cause);
+  return out;
+}
+
+int show_error(const Error& error, bool json) {
+  if (json)
+    print_line(Json{{"error", error_json(error)}}.dump(2));
+  else
+    std::fputs(render_error(error).c_str(), stderr);
+  return exit_code_of(error);
+}
+
+void show_diagnostics(const Value& diagnostics, bool json) {
+  if (json) return;
+  constexpr const char* words[] = {"note", "warning", "error"};
+  for (const Value& d : diagnostics.ref<Array>()) {
+    const Map& m = d.ref<Map>();
+    auto text = [&](const char* key) { return std::string(m.find(key)->as_string()); };
+    std::string line = words[m.find("severity")->as_int() % 3];
+    if (!text("where").empty()) line = text("where") + ": " + line;
+    line += ": " + text("message") + " [" + text("from") + "]\n";
+    if (!text("hint").empty()) line += "  hint: " + text("hint") + "\n";
+    std::fputs(line.c_str(), stderr);
+  }
+}
+
+std::string read_input(const std::string& path) {
+  if (path != "-") return read_file(path);
+  return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+}
+
+void write_output(const std::string& path, const std::string& text) {
+  if (!path.empty() && path != "-") return write_file(path, text);
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    throw Error(TN_ERROR_IO, "cannot write to the standard output");
+}
+
+void print_line(const std::string& text) { write_output("", text + "\n"); }
+
+Node read_module(const CompilerSession& session, const std::string& path) {
+  return session.parse(read_input(path), path == "-" ? "<stdin>" : path);
+}
+
+}  // namespace tenon::tool

@@ -1,0 +1,69 @@
+// What every verb of the `tenon` program shares: its options, its session, and how it reports.
+#ifndef TENON_TOOL_TOOL_H
+#define TENON_TOOL_TOOL_H
+
+#include <tenon/compiler_session.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace tenon::tool {
+
+using Json = nlohmann::ordered_json;
+
+enum ExitCode { kOk = 0, kRefused = 1, kUsage = 2, kMissing = 3, kInternal = 4 };
+
+// A command line that cannot be followed; exit code 2.
+struct UsageError : std::runtime_error {
+  UsageError(const std::string& message, std::string hint = {}) : std::runtime_error(message), hint(std::move(hint)) {}
+  std::string hint;
+};
+
+// The options that all verbs take.
+struct Common {
+  bool json = false;
+  std::vector<std::string> plugin_dirs;
+  std::string config;
+  std::string target;
+
+  std::unique_ptr<CompilerSession> open() const;
+};
+
+// A verb adds its options to the program and returns what runs it; that returns the exit code.
+using Run = std::function<int()>;
+struct Verb {
+  const char* name;
+  const char* summary;
+  Run (*add)(CLI::App& app, std::shared_ptr<Common> common);
+};
+Run add_opt(CLI::App& app, std::shared_ptr<Common> common);
+Run add_run(CLI::App& app, std::shared_ptr<Common> common);
+Run add_check(CLI::App& app, std::shared_ptr<Common> common);
+Run add_plugin(CLI::App& app, std::shared_ptr<Common> common);
+Run add_pipeline(CLI::App& app, std::shared_ptr<Common> common);
+
+// A value as JSON; what JSON does not have becomes text.
+Json to_json(const Value& value);
+
+// Shows an error on standard error, or as JSON on standard output; returns the exit code that belongs to it.
+int show_error(const Error& error, bool json);
+int exit_code_of(const Error& error);
+Json error_json(const Error& error);
+// Shows what plugins reported on standard error, unless JSON is asked for.
+void show_diagnostics(const Value& diagnostics, bool json);
+
+// "-" is the standard input.
+std::string read_input(const std::string& path);
+// To the file, or to the standard output when `path` is empty or "-".
+void write_output(const std::string& path, const std::string& text);
+void print_line(const std::string& text);
+
+// The module in a text file, parsed.
+Node read_module(const CompilerSession& session, const std::string& path);
+
+}  // namespace tenon::tool
+#endif
