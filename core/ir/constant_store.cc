@@ -136,16 +136,21 @@ uint64_t ConstantStore::size() const {
 }
 
 Constant constant_from_file(const std::string& path, uint64_t offset, uint64_t size, std::string_view digest) {
+  File file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) throw Error(TN_ERROR_IO, std::string("cannot map the constant data: ") + std::strerror(errno), path);
+  return constant_from_descriptor(file.fd, path, offset, size, digest);
+}
+
+Constant constant_from_descriptor(int fd, const std::string& path, uint64_t offset, uint64_t size,
+                                  std::string_view digest) {
   auto fail = [&](const std::string& why) -> Error {
     return Error(TN_ERROR_IO, "cannot map the constant data: " + why, path);
   };
   if (!digest.empty() && !is_digest(digest))
     throw Error(TN_ERROR_ARGUMENT, "`" + std::string(digest) + "` is no digest: it must read sha256: and 64 hex digits",
                 path);
-  File file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) throw fail(std::strerror(errno));
   struct stat status;
-  if (fstat(file.fd, &status) != 0) throw fail(std::strerror(errno));
+  if (fstat(fd, &status) != 0) throw fail(std::strerror(errno));
   if (!S_ISREG(status.st_mode)) throw fail("it is no regular file");
   auto available = static_cast<uint64_t>(status.st_size);
   if (offset > available || size > available - offset)
@@ -158,7 +163,7 @@ Constant constant_from_file(const std::string& path, uint64_t offset, uint64_t s
   if (size == 0)
     return make_constant(std::make_shared<Mapping>(nullptr, 0, path), "", 0, offset,
                          digest.empty() ? digest_of("", 0) : std::string(digest));
-  void* data = mmap(nullptr, length, PROT_READ, MAP_PRIVATE, file.fd, static_cast<off_t>(first));
+  void* data = mmap(nullptr, length, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(first));
   if (data == MAP_FAILED) throw fail(std::strerror(errno));
   auto mapping = std::make_shared<Mapping>(data, length, path);
   const char* bytes = mapping->data() + (offset - first);

@@ -50,6 +50,10 @@ class ConstantStore {
 // computed. Throws TN_ERROR_IO when the file cannot be read and TN_ERROR_ARGUMENT when the range lies outside of it.
 Constant constant_from_file(const std::string& path, uint64_t offset, uint64_t size, std::string_view digest = {});
 
+// The same for a file that is open; `name` is for messages.
+Constant constant_from_descriptor(int fd, const std::string& name, uint64_t offset, uint64_t size,
+                                  std::string_view digest = {});
+
 // A constant with memory of its own.
 Constant constant_from_bytes(const void* data, uint64_t size);
 
