@@ -109,10 +109,8 @@ struct Opening {
     if (memcmp(digest, seal.index, 32)) return corrupt("the index of the artifact does not match its digest");
     if (!elf->loaded_digest(digest) || memcmp(digest, seal.loaded, 32))
       return corrupt("the code of the artifact does not match its digest");
-    if (decode_value(index.data, index.size, &a->index)) {
-      a->index = TnValue{TN_NONE, 0, {0}};
-      return -1;
-    }
+    if (decode_value(index.data, index.size, ret)) return -1;
+    a->index = *ret;
     const TnValue* version = find(a->index, "version", TN_INT);
     if (!version) return corrupt("the index of the artifact has no version");
     if (version->as.i != kArtifactVersion)

@@ -10,15 +10,18 @@
 
 namespace tenon::rt {
 
+// memory.cc
 // Memory for an object, zero but for its header, counted once; null when there is none.
 void* allocate(size_t bytes, int32_t type_index, void (*destroy)(void* self));
+// Whether `allocate` made the object, with this `destroy`.
+bool is_made_with(const void* object, void (*destroy)(void* self));
 // `*ret` owns the object from now on.
 int give(void* object, TnValue* ret);
 int out_of_memory(TnValue* ret);
-// An error with a formatted message; always -1.
-__attribute__((format(printf, 3, 4))) int fail(int32_t code, TnValue* ret, const char* format, ...);
 
 // objects.cc
+// An error with a formatted message; always -1.
+__attribute__((format(printf, 3, 4))) int fail(int32_t code, TnValue* ret, const char* format, ...);
 int make_string(const char* data, size_t size, TnValue* ret);
 int make_bytes(const char* data, size_t size, TnValue* ret);
 int make_shape(const int64_t* data, size_t size, TnValue* ret);
@@ -40,6 +43,8 @@ DLManagedTensor* tensor_to_dlpack(TnTensor* tensor, TnValue* ret);
 TnDLManagedTensorVersioned* tensor_to_dlpack_versioned(TnTensor* tensor, TnValue* ret);
 int tensor_view(TnTensor* tensor, DLDataType dtype, int32_t ndim, const int64_t* shape, const int64_t* strides,
                 uint64_t byte_offset, TnValue* ret);
+// Whether the tensor came in as read only, or is a view of one that did.
+bool is_read_only(const TnTensor* tensor);
 
 // arguments.cc
 int check_arguments(const TnSignature* signature, const TnValue* args, int32_t n, void** data, int64_t* symbols,

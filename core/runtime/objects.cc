@@ -1,56 +1,10 @@
-// Objects: their memory, their release, and the built-in kinds.
+// The built-in kinds of objects.
 #include <stdio.h>
 
 #include "runtime/internal.h"
 
 namespace tenon::rt {
 namespace {
-
-// Every object of ours is preceded by what its release needs.
-struct Block {
-  void (*destroy)(void* self);
-  Block* next;  // in the queue of objects that wait for their release
-};
-constexpr size_t kBlockBytes = 16;
-static_assert(sizeof(Block) == kBlockBytes);
-
-Block* block_of(void* object) { return reinterpret_cast<Block*>(static_cast<char*>(object) - kBlockBytes); }
-void* object_of(Block* block) { return reinterpret_cast<char*>(block) + kBlockBytes; }
-
-// Objects whose last reference went while another one was being destroyed: the outermost release destroys them, so that
-// a deep structure needs no deep stack.
-struct ReleaseQueue {
-  Block* head;
-  bool draining;
-};
-thread_local ReleaseQueue release_queue;
-
-void destroy_content(void* object) {
-  if (auto* destroy = block_of(object)->destroy) destroy(object);
-}
-
-void release_object(void* self, int flags) {
-  if (flags == 2) {
-    free(block_of(self));
-    return;
-  }
-  if (flags == 1) {  // weak references are left: the content goes now, the memory with the last of them
-    destroy_content(self);
-    return;
-  }
-  ReleaseQueue& queue = release_queue;
-  Block* block = block_of(self);
-  block->next = queue.head;
-  queue.head = block;
-  if (queue.draining) return;
-  queue.draining = true;
-  while (Block* b = queue.head) {
-    queue.head = b->next;
-    destroy_content(object_of(b));
-    free(b);
-  }
-  queue.draining = false;
-}
 
 void destroy_array(void* self) {
   auto* a = static_cast<TnArray*>(self);
@@ -80,10 +34,15 @@ void destroy_function(void* self) {
   if (f->free_context) f->free_context(f->base.context);
 }
 
+// An object followed by `count` elements; null when there is no memory or the size has no number.
+void* allocate_with(size_t header, size_t count, size_t element, int32_t type, void (*destroy)(void*)) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, element, &bytes) || __builtin_add_overflow(bytes, header, &bytes)) return nullptr;
+  return allocate(bytes, type, destroy);
+}
+
 int make_text(int32_t type, const char* data, size_t size, TnValue* ret) {
-  auto* s = size > SIZE_MAX - sizeof(TnString) - 64
-                ? nullptr
-                : static_cast<TnString*>(allocate(sizeof(TnString) + size + 1, type, nullptr));
+  auto* s = static_cast<TnString*>(allocate_with(sizeof(TnString) + 1, size, 1, type, nullptr));
   if (!s) return out_of_memory(ret);
   char* copy = reinterpret_cast<char*>(s + 1);
   if (size) memcpy(copy, data, size);
@@ -92,106 +51,66 @@ int make_text(int32_t type, const char* data, size_t size, TnValue* ret) {
   return give(s, ret);
 }
 
-struct Text {
-  const char* data;
-  size_t size;
-};
-
-bool text_of(const TnValue& v, Text* out) {
-  switch (v.type_index) {
-    case TN_STRING: {
-      auto* s = reinterpret_cast<const TnString*>(v.as.object);
-      *out = {s->data, s->size};
-      return true;
-    }
-    case TN_SMALL_STRING: *out = {v.as.small, v.small_size}; return true;
-    case TN_C_STRING: *out = {v.as.s, strlen(v.as.s)}; return true;
-    default: return false;
-  }
-}
-
-// What an array or map stores for an argument: borrowed text is copied, objects are counted.
-int owned(const TnValue& v, TnValue* out) {
-  Text t;
-  if (v.type_index == TN_C_STRING && text_of(v, &t)) return make_string(t.data, t.size, out);
+// What a container stores for a value: borrowed text is copied, objects are counted. A failure leaves an error in
+// `out`.
+int own(const TnValue& v, TnValue* out) {
+  if (v.type_index == TN_C_STRING) return make_string(v.as.s, strlen(v.as.s), out);
   if (v.type_index == TN_DLTENSOR || v.type_index == TN_BYTE_ARRAY || v.type_index == TN_RVALUE)
-    return fail(TN_ERROR_ARGUMENT, out, "a borrowed value (type index %d) cannot be stored in a container",
-                v.type_index);
+    return fail(TN_ERROR_ARGUMENT, out, "a borrowed value (%s) cannot be stored in a container",
+                type_key(v.type_index));
   *out = v;
   tn_value_retain(out);
   return 0;
 }
 
-int compare(const TnValue& a, const TnValue& b) {
-  Text x{nullptr, 0}, y{nullptr, 0};
-  text_of(a, &x);
-  text_of(b, &y);
-  size_t n = x.size < y.size ? x.size : y.size;
-  int order = n ? memcmp(x.data, y.data, n) : 0;
+// Keys are always string objects.
+int own_key(const TnValue& v, size_t place, TnValue* out) {
+  switch (v.type_index) {
+    case TN_STRING:
+    case TN_C_STRING: return own(v, out);
+    case TN_SMALL_STRING: return make_string(v.as.small, v.small_size, out);
+    default: {
+      const char* type = type_key(v.type_index);
+      return fail(TN_ERROR_TYPE, out, "key %zu of a map is no text but %s", place, type ? type : "of an unknown type");
+    }
+  }
+}
+
+int compare_keys(const TnMapEntry& a, const TnMapEntry& b) {
+  auto* x = reinterpret_cast<const TnString*>(a.key.as.object);
+  auto* y = reinterpret_cast<const TnString*>(b.key.as.object);
+  int order = memcmp(x->data, y->data, x->size < y->size ? x->size : y->size);
   if (order) return order;
-  return x.size < y.size ? -1 : x.size > y.size;
+  return x->size < y->size ? -1 : x->size > y->size;
+}
+
+void swap(TnMapEntry& a, TnMapEntry& b) {
+  TnMapEntry t = a;
+  a = b;
+  b = t;
 }
 
 void sift(TnMapEntry* e, size_t root, size_t n) {
   for (size_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && compare(e[child].key, e[child + 1].key) < 0) ++child;
-    if (compare(e[root].key, e[child].key) >= 0) return;
-    TnMapEntry t = e[root];
-    e[root] = e[child];
-    e[child] = t;
+    if (child + 1 < n && compare_keys(e[child], e[child + 1]) < 0) ++child;
+    if (compare_keys(e[root], e[child]) >= 0) return;
+    swap(e[root], e[child]);
   }
 }
 
-// Heap sort: in place, no recursion.
+// Heap sort: in place, no recursion, n log n in the worst case. Sorted input, the usual case, is left at once.
 void sort(TnMapEntry* e, size_t n) {
-  for (size_t i = 1; i < n; ++i)
-    if (compare(e[i - 1].key, e[i].key) > 0) goto unsorted;
-  return;
-unsorted:
+  size_t sorted = 1;
+  while (sorted < n && compare_keys(e[sorted - 1], e[sorted]) <= 0) ++sorted;
+  if (sorted >= n) return;
   for (size_t i = n / 2; i-- > 0;) sift(e, i, n);
   for (size_t i = n; i-- > 1;) {
-    TnMapEntry t = e[0];
-    e[0] = e[i];
-    e[i] = t;
+    swap(e[0], e[i]);
     sift(e, 0, i);
   }
 }
 
-// The error that says that there was no memory for an error; never freed.
-TnError no_memory = {{(uint64_t{1} << 32) + 1, TN_ERROR, 0, [](void*, int) {}},
-                     TN_ERROR_OUT_OF_MEMORY,
-                     0,
-                     "out of memory",
-                     "",
-                     "",
-                     nullptr};
-
 }  // namespace
-
-void* allocate(size_t bytes, int32_t type_index, void (*destroy)(void* self)) {
-  if (bytes > SIZE_MAX - kBlockBytes) return nullptr;
-  auto* block = static_cast<Block*>(calloc(1, bytes + kBlockBytes));
-  if (!block) return nullptr;
-  block->destroy = destroy;
-  auto* object = static_cast<TnObject*>(object_of(block));
-  object->counts = (uint64_t{1} << 32) + 1;
-  object->type_index = type_index;
-  object->deleter = release_object;
-  return object;
-}
-
-int give(void* object, TnValue* ret) {
-  auto* o = static_cast<TnObject*>(object);
-  *ret = TnValue{o->type_index, 0, {0}};
-  ret->as.object = o;
-  return 0;
-}
-
-int out_of_memory(TnValue* ret) {
-  tn_object_retain(&no_memory.header);
-  give(&no_memory, ret);
-  return -1;
-}
 
 int fail(int32_t code, TnValue* ret, const char* format, ...) {
   char text[1024];
@@ -206,79 +125,56 @@ int make_string(const char* data, size_t size, TnValue* ret) { return make_text(
 int make_bytes(const char* data, size_t size, TnValue* ret) { return make_text(TN_BYTES, data, size, ret); }
 
 int make_shape(const int64_t* data, size_t size, TnValue* ret) {
-  auto* s = size > (SIZE_MAX - 128) / 8
-                ? nullptr
-                : static_cast<TnShape*>(allocate(sizeof(TnShape) + 8 * size, TN_SHAPE, nullptr));
+  auto* s = static_cast<TnShape*>(allocate_with(sizeof(TnShape), size, sizeof(int64_t), TN_SHAPE, nullptr));
   if (!s) return out_of_memory(ret);
   auto* copy = reinterpret_cast<int64_t*>(s + 1);
-  if (size) memcpy(copy, data, 8 * size);
+  if (size) memcpy(copy, data, sizeof(int64_t) * size);
   s->data = copy;
   s->size = size;
   return give(s, ret);
 }
 
 int make_array(const TnValue* data, size_t size, TnValue* ret) {
-  auto* a = size > (SIZE_MAX - 128) / sizeof(TnValue)
-                ? nullptr
-                : static_cast<TnArray*>(allocate(sizeof(TnArray) + sizeof(TnValue) * size, TN_ARRAY, destroy_array));
+  auto* a = static_cast<TnArray*>(allocate_with(sizeof(TnArray), size, sizeof(TnValue), TN_ARRAY, destroy_array));
   if (!a) return out_of_memory(ret);
-  auto* copy = reinterpret_cast<TnValue*>(a + 1);
-  a->data = copy;
-  for (size_t i = 0; i < size; ++i) {
-    TnValue item;
-    if (owned(data[i], &item)) {
-      tn_object_release(&a->header);
-      *ret = item;
-      return -1;
-    }
-    copy[i] = item;
-    a->size = i + 1;
+  auto* items = reinterpret_cast<TnValue*>(a + 1);
+  a->data = items;
+  for (; a->size < size; ++a->size) {
+    TnValue& item = items[a->size];
+    if (own(data[a->size], &item) == 0) continue;
+    *ret = item;  // the error
+    tn_object_release(&a->header);
+    return -1;
   }
   return give(a, ret);
 }
 
 int make_map(const TnValue* keys_and_values, size_t pairs, TnValue* ret) {
-  auto* m = pairs > (SIZE_MAX - 128) / sizeof(TnMapEntry)
-                ? nullptr
-                : static_cast<TnMap*>(allocate(sizeof(TnMap) + sizeof(TnMapEntry) * pairs, TN_MAP, destroy_map));
+  auto* m = static_cast<TnMap*>(allocate_with(sizeof(TnMap), pairs, sizeof(TnMapEntry), TN_MAP, destroy_map));
   if (!m) return out_of_memory(ret);
   auto* entries = reinterpret_cast<TnMapEntry*>(m + 1);
   m->data = entries;
   int status = 0;
-  for (size_t i = 0; i < pairs && status == 0; ++i) {
-    Text key;
-    if (!text_of(keys_and_values[2 * i], &key)) {
-      status = fail(TN_ERROR_TYPE, ret, "key %zu of a map is no string (type index %d)", i,
-                    keys_and_values[2 * i].type_index);
-      break;
-    }
-    status = make_string(key.data, key.size, &entries[i].key);
+  for (; m->size < pairs; ++m->size) {
+    TnMapEntry& entry = entries[m->size];
+    status = own_key(keys_and_values[2 * m->size], m->size, ret);
+    if (status) break;
+    entry.key = *ret;
+    status = own(keys_and_values[2 * m->size + 1], ret);
     if (status) {
-      *ret = entries[i].key;
+      tn_value_release(&entry.key);
       break;
     }
-    TnValue value;
-    status = owned(keys_and_values[2 * i + 1], &value);
-    if (status) {
-      tn_value_release(&entries[i].key);
-      *ret = value;
-      break;
-    }
-    entries[i].value = value;
-    m->size = i + 1;
+    entry.value = *ret;
   }
-  if (status == 0) {
-    sort(entries, pairs);
-    for (size_t i = 1; i < pairs && status == 0; ++i)
-      if (compare(entries[i - 1].key, entries[i].key) == 0)
-        status = fail(TN_ERROR_DUPLICATE, ret, "the key '%s' stands twice in a map",
-                      reinterpret_cast<const TnString*>(entries[i].key.as.object)->data);
-  }
-  if (status) {
-    tn_object_release(&m->header);
-    return -1;
-  }
-  return give(m, ret);
+  if (status == 0) sort(entries, pairs);
+  for (size_t i = 1; i < pairs && status == 0; ++i)
+    if (compare_keys(entries[i - 1], entries[i]) == 0)
+      status = fail(TN_ERROR_DUPLICATE, ret, "the key '%s' stands twice in a map",
+                    reinterpret_cast<const TnString*>(entries[i].key.as.object)->data);
+  if (status == 0) return give(m, ret);
+  tn_object_release(&m->header);
+  return -1;
 }
 
 int make_error(int32_t code, const char* message, const char* where, const char* hint, TnObject* cause, TnValue* ret) {

@@ -5,6 +5,7 @@ namespace tenon::rt {
 namespace {
 
 constexpr size_t kAlignment = 64;
+constexpr uint64_t kReadOnly = 1;  // a flag of versioned DLPack
 
 struct Tensor {
   TnTensor base;
@@ -12,6 +13,7 @@ struct Tensor {
   TnObject* owner;  // the tensor that a view keeps alive, or null
   DLManagedTensor* managed;
   TnDLManagedTensorVersioned* versioned;
+  bool read_only;
   // followed by shape and strides
 };
 
@@ -27,7 +29,6 @@ size_t element_bytes(DLDataType t) { return (static_cast<size_t>(t.bits) * t.lan
 
 // Row-major strides and the size in bytes; -1 with an error for a bad shape.
 int layout(DLDataType dtype, int32_t ndim, const int64_t* shape, int64_t* strides, size_t* bytes, TnValue* ret) {
-  if (ndim < 0 || ndim > 64) return fail(TN_ERROR_SHAPE, ret, "a tensor of rank %d: the rank is from 0 to 64", ndim);
   if (dtype.bits == 0 || dtype.lanes == 0) return fail(TN_ERROR_TYPE, ret, "a tensor of a dtype with no bits or lanes");
   int64_t count = 1;
   bool empty = false;
@@ -37,7 +38,7 @@ int layout(DLDataType dtype, int32_t ndim, const int64_t* shape, int64_t* stride
     empty = empty || shape[d] == 0;
   }
   for (int32_t d = ndim; d-- > 0;) {
-    if (strides) strides[d] = count;
+    strides[d] = count;
     if (!empty && __builtin_mul_overflow(count, shape[d], &count))
       return fail(TN_ERROR_SHAPE, ret, "the number of elements of a tensor does not fit into 64 bits");
   }
@@ -93,11 +94,50 @@ int take_over(const DLTensor& from, Tensor** out, TnValue* ret) {
   return 0;
 }
 
+// The bytes from the first element of a tensor to the end of its last one.
+int reach(const DLTensor& t, uint64_t* bytes, TnValue* ret) {
+  int64_t last = 0, step = 1;
+  for (int32_t d = 0; d < t.ndim; ++d)
+    if (t.shape[d] == 0) {
+      *bytes = 0;
+      return 0;
+    }
+  for (int32_t d = t.ndim; d-- > 0; __builtin_mul_overflow(step, t.shape[d], &step)) {
+    int64_t stride = t.strides ? t.strides[d] : step, part;
+    if (stride < 0)
+      return fail(TN_ERROR_UNSUPPORTED, ret, "a view with the negative stride %lld in dimension %d",
+                  static_cast<long long>(stride), d);
+    if (__builtin_mul_overflow(t.shape[d] - 1, stride, &part) || __builtin_add_overflow(last, part, &last))
+      return fail(TN_ERROR_SHAPE, ret, "the strides of a view do not fit into 64 bits");
+  }
+  if (__builtin_mul_overflow(static_cast<uint64_t>(last) + 1, static_cast<uint64_t>(element_bytes(t.dtype)), bytes))
+    return fail(TN_ERROR_SHAPE, ret, "the size of a view does not fit into 64 bits");
+  return 0;
+}
+
+// An exchange structure that keeps the tensor alive; null with an error when there is no memory.
+template <class Managed>
+Managed* lend(TnTensor* tensor, TnValue* ret) {
+  auto* m = static_cast<Managed*>(calloc(1, sizeof(Managed)));
+  if (!m) {
+    out_of_memory(ret);
+    return nullptr;
+  }
+  tn_object_retain(&tensor->header);
+  m->dl_tensor = tensor->tensor;
+  m->manager_ctx = tensor;
+  m->deleter = [](Managed* self) {
+    tn_object_release(static_cast<TnObject*>(self->manager_ctx));
+    free(self);
+  };
+  return m;
+}
+
 }  // namespace
 
 int make_tensor(DLDevice device, DLDataType dtype, int32_t ndim, const int64_t* shape, TnValue* ret) {
   if (device.device_type != kDLCPU)
-    return fail(TN_ERROR_DEVICE, ret, "a tensor on device type %d: this slot makes CPU tensors",
+    return fail(TN_ERROR_DEVICE, ret, "a tensor cannot be made on device type %d, only on the CPU",
                 static_cast<int>(device.device_type));
   size_t bytes = 0;
   Tensor* t = make(device, dtype, ndim, shape, nullptr, &bytes, ret);
@@ -128,76 +168,54 @@ int tensor_from_dlpack_versioned(TnDLManagedTensorVersioned* managed, TnValue* r
   Tensor* t = nullptr;
   if (take_over(managed->dl_tensor, &t, ret)) return -1;
   t->versioned = managed;
+  t->read_only = (managed->flags & kReadOnly) != 0;
   return give(t, ret);
 }
 
 DLManagedTensor* tensor_to_dlpack(TnTensor* tensor, TnValue* ret) {
-  auto* m = static_cast<DLManagedTensor*>(calloc(1, sizeof(DLManagedTensor)));
-  if (!m) {
-    out_of_memory(ret);
+  if (is_read_only(tensor)) {
+    fail(TN_ERROR_UNSUPPORTED, ret,
+         "a read-only tensor leaves through versioned DLPack alone: the other has no such mark");
     return nullptr;
   }
-  tn_object_retain(&tensor->header);
-  m->dl_tensor = tensor->tensor;
-  m->manager_ctx = tensor;
-  m->deleter = [](DLManagedTensor* self) {
-    tn_object_release(static_cast<TnObject*>(self->manager_ctx));
-    free(self);
-  };
-  return m;
+  return lend<DLManagedTensor>(tensor, ret);
 }
 
 TnDLManagedTensorVersioned* tensor_to_dlpack_versioned(TnTensor* tensor, TnValue* ret) {
-  auto* m = static_cast<TnDLManagedTensorVersioned*>(calloc(1, sizeof(TnDLManagedTensorVersioned)));
-  if (!m) {
-    out_of_memory(ret);
-    return nullptr;
-  }
-  tn_object_retain(&tensor->header);
+  auto* m = lend<TnDLManagedTensorVersioned>(tensor, ret);
+  if (!m) return nullptr;
   m->version.major = 1;
-  m->dl_tensor = tensor->tensor;
-  m->manager_ctx = tensor;
-  m->deleter = [](TnDLManagedTensorVersioned* self) {
-    tn_object_release(static_cast<TnObject*>(self->manager_ctx));
-    free(self);
-  };
+  m->flags = is_read_only(tensor) ? kReadOnly : 0;
   return m;
 }
 
 int tensor_view(TnTensor* tensor, DLDataType dtype, int32_t ndim, const int64_t* shape, const int64_t* strides,
                 uint64_t byte_offset, TnValue* ret) {
-  // The extent of the viewed tensor and of the view, from the first byte: strides are not negative here.
-  auto reach = [](DLDataType type, int32_t n, const int64_t* dims, const int64_t* steps, uint64_t* out) {
-    int64_t last = 0;
-    for (int32_t d = 0; d < n; ++d) {
-      if (dims[d] == 0) {
-        *out = 0;
-        return true;
-      }
-      int64_t part;
-      if (steps[d] < 0 || __builtin_mul_overflow(dims[d] - 1, steps[d], &part) ||
-          __builtin_add_overflow(last, part, &last))
-        return false;
-    }
-    return !__builtin_mul_overflow(static_cast<uint64_t>(last) + 1, static_cast<uint64_t>(element_bytes(type)), out);
-  };
-  size_t bytes = 0;
-  Tensor* t = make(tensor->tensor.device, dtype, ndim, shape, strides, &bytes, ret);
-  if (!t) return -1;
   const DLTensor& base = tensor->tensor;
-  uint64_t room, needed, end;
-  bool fits = reach(base.dtype, base.ndim, base.shape, base.strides, &room) &&
-              reach(dtype, ndim, shape, t->base.tensor.strides, &needed) &&
-              !__builtin_add_overflow(needed, byte_offset, &end) && end <= room;
-  if (!fits) {
+  size_t bytes = 0;
+  Tensor* t = make(base.device, dtype, ndim, shape, strides, &bytes, ret);
+  if (!t) return -1;
+  uint64_t room = 0, needed = 0, end = 0;
+  int status = reach(base, &room, ret) || reach(t->base.tensor, &needed, ret) ? -1 : 0;
+  if (status == 0 && (__builtin_add_overflow(needed, byte_offset, &end) || end > room))
+    status = fail(TN_ERROR_SHAPE, ret,
+                  "a view of %llu bytes from byte %llu on does not fit into the %llu bytes of the tensor",
+                  static_cast<unsigned long long>(needed), static_cast<unsigned long long>(byte_offset),
+                  static_cast<unsigned long long>(room));
+  if (status) {
     tn_object_release(&t->base.header);
-    return fail(TN_ERROR_SHAPE, ret, "a view reaches outside the tensor that it looks at");
+    return -1;
   }
   t->base.tensor.data = base.data;
   t->base.tensor.byte_offset = base.byte_offset + byte_offset;
+  t->read_only = is_read_only(tensor);
   t->owner = &tensor->header;
   tn_object_retain(t->owner);
   return give(t, ret);
+}
+
+bool is_read_only(const TnTensor* tensor) {
+  return is_made_with(tensor, destroy_tensor) && reinterpret_cast<const Tensor*>(tensor)->read_only;
 }
 
 }  // namespace tenon::rt
