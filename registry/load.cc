@@ -35,11 +35,14 @@ class Loader {
   const TnPlugin* load() {
     if (p_.library.empty()) throw error(TN_ERROR_NOT_FOUND, "has no library: its manifest describes data alone", "");
     std::string problem = library_problem(p_.library);
-    if (!problem.empty())
-      throw error(problem == "does not exist" ? TN_ERROR_NOT_FOUND : TN_ERROR_CORRUPT,
+    if (!problem.empty()) {
+      bool absent = problem == "does not exist", foreign = problem.find("built for") != std::string::npos;
+      throw error(absent    ? TN_ERROR_NOT_FOUND
+                  : foreign ? TN_ERROR_ABI_MISMATCH
+                            : TN_ERROR_CORRUPT,
                   "cannot be loaded: its library " + problem,
-                  problem.find("built for") != std::string::npos ? "install the build of the plugin for this machine"
-                                                                 : "install the plugin again");
+                  foreign ? "install the build of the plugin for this machine" : "install the plugin again");
+    }
     const TnPlugin* table = entry()();
     if (!table) throw bug("its entry '" TN_PLUGIN_SYMBOL "' returned null");
     check_versions(*table);

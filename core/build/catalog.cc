@@ -40,7 +40,7 @@ PassRef find_pass(PluginProvider& provider, std::string_view full_name) {
         passes.push_back(pass->full_name());
       }
     throw Error(TN_ERROR_NOT_FOUND, "'" + std::string(full_name) + "' is not the full name of a pass", {},
-                did_you_mean(full_name, passes, "write PLUGIN:PASS, such as passes-loop:simplify"));
+                did_you_mean(full_name, passes, "write PLUGIN:PASS, such as com.vendor.thing:simplify"));
   }
   std::string_view id = full_name.substr(0, colon), name = full_name.substr(colon + 1);
   const PluginInfo& plugin = find_plugin(provider, id);

@@ -1,4 +1,4 @@
-// A folder with the text of every state of a module: 000-input.py, 003-passes-loop-simplify.py, and the bytes of
+// A folder with the text of every state of a module: 000-input.py, 003-PLUGIN-PASS.py, and the bytes of
 // constants once each under data/.
 #ifndef TENON_PASS_DUMP_H
 #define TENON_PASS_DUMP_H
@@ -17,7 +17,7 @@ class ModuleDump {
   // `number` 0 is the input; `label` is the full name of the pass.
   void write(size_t number, const std::string& label, const Node& module);
 
-  // "passes-loop:simplify" as 3 gives "003-passes-loop-simplify.py".
+  // "p:simplify" as 3 gives "003-p-simplify.py".
   static std::string file_name(size_t number, const std::string& label);
   // The number at the start of a dump's file name, or -1.
   static long number_of(const std::string& file);
