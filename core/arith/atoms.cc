@@ -97,7 +97,7 @@ Atom* Engine::intern(Atom&& c) {
       return &a;
   }
   c.id = static_cast<uint32_t>(atoms_.size());
-  if (is_analyzed(c.dtype)) c.range = Interval::of(c.dtype);
+  if (is_analyzed(c.dtype) && c.op != Op::Product) c.range = Interval::of(c.dtype);
   atoms_.push_back(std::move(c));
   return table_[i] = &atoms_.back();
 }

@@ -201,6 +201,7 @@ class Engine {
   std::optional<Truth> try_nonnegative(const Linear& d, DLDataType t);
   std::optional<Truth> try_zero(const Linear& d, DLDataType t);
   std::optional<bool> decide(Atom* atom);
+  bool total(const Truth& t);
   Linear tighten(Linear d);
   Sides sides(const Atom& comparison) const;
   bool sides_fit(const Sides& s, DLDataType t);
@@ -250,7 +251,7 @@ class Engine {
     std::unordered_map<const TnNode*, Truth> booleans;
     std::unordered_map<const TnNode*, Node> nodes;
   };
-  std::vector<Memo> memos_{1};
+  std::deque<Memo> memos_ = std::deque<Memo>(1);      // one for each open assumption; they stay where they are
   std::unordered_map<const TnNode*, uint8_t> flags_;  // of parts, when the whole has impure or unsafe parts
   uint8_t whole_flags_ = 0;
 };

@@ -197,6 +197,15 @@ std::optional<bool> Engine::decide(Atom* a) {
   return std::nullopt;
 }
 
+// Whether it has a value wherever its variables have one.
+bool Engine::total(const Truth& t) {
+  if (t.is_known() || (t.atom->op == Op::Leaf && t.atom->is_variable())) return true;
+  if (t.atom->op == Op::Not) return total({t.atom->args[0]});
+  return (t.atom->op == Op::GE0 || t.atom->op == Op::EQ0) &&
+         std::all_of(t.atom->a.begin(), t.atom->a.end(), [](const Term& x) { return x.atom->is_variable(); }) &&
+         sides_fit(sides(*t.atom), t.atom->from);
+}
+
 Truth Engine::junction(Op op, const std::vector<Truth>& parts) {
   bool decisive = op == Op::Or;  // the value that decides the whole
   std::vector<Atom*> kept;
@@ -251,11 +260,14 @@ Truth Engine::junction(Op op, const Node& n) {
       results.push_back(t);
     }
   }
+  // An earlier part may go only where the later ones have a value without it.
   if (together && results.size() > 1 && results.size() <= 8) {
     for (size_t i = results.size() - 1; i-- > 0;) {
-      Scope scope(*this);
+      std::vector<Truth> others;
       for (size_t j = 0; j < results.size(); ++j)
-        if (j != i) assume(results[j], conjunction);
+        if (j < i || (j > i && total(results[j]))) others.push_back(results[j]);
+      Scope scope(*this);
+      for (const Truth& t : others) assume(t, conjunction);
       auto known = decide(results[i].atom);
       if (known == std::optional<bool>(conjunction)) results[i] = Truth::of(conjunction);
     }

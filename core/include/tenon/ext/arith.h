@@ -1,9 +1,10 @@
 /* "tenon.host.arith/1": integer reasoning about loop-level expressions. An analyzer belongs to one thread at a time.
  *
  * What is said of an expression holds for every assignment of its variables that the bindings and constraints allow and
- * for which the expression has a value: it divides by no zero and no int64 operation in it overflows. int64 is the type
- * of index arithmetic and is taken not to overflow; every other integer type wraps around, and its operations are
- * reasoned about only where their bounds show that they do not. A simplified expression may add and multiply in another
+ * for which the expression has a value: it divides by no zero and no int64 operation in it overflows, operands apart
+ * that a select, an `and` or an `or` has no need of. int64 is the type of index arithmetic and is taken not to overflow;
+ * every other integer type wraps around, and its operations are reasoned about only where their bounds show that they
+ * do not. A simplified expression may add and multiply in another
  * order, so it is to be evaluated with arithmetic that wraps around. Floating-point operations are left as they are.
  *
  * Simplifying is deterministic and its cost is bounded: what is too large or too deep comes back as it was. */
