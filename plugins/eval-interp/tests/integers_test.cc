@@ -74,8 +74,8 @@ class Generator {
 
  private:
   size_t pick(size_t n) { return random_() % n; }
-  Wide product(Wide x, Wide y) const {  // 64 by 64 bits does not overflow 128
-    return reduce(x * y, type_);
+  Wide product(Wide x, Wide y) const {  // modulo 2^128, hence right modulo every width
+    return reduce(static_cast<Wide>(static_cast<__uint128_t>(x) * static_cast<__uint128_t>(y)), type_);
   }
   Typed through_cast(const Typed& x) {
     const Type& other = kTypes[pick(std::size(kTypes))];

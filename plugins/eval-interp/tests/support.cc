@@ -1,9 +1,6 @@
 #include "support.h"
 
-#include <dlfcn.h>
-#include <ir/ir_table.h>
-#include <tenon/abi.h>
-#include <tenon/ext/executor.h>
+#include <tenon/compiler.h>
 
 namespace tenon::test {
 namespace {
