@@ -1,6 +1,7 @@
 #include "ir/ir_table.h"
 
 #include "ir/constant_store.h"
+#include "ir/content_key.h"
 #include "ir/kind_table.h"
 #include "ir/make.h"
 #include "ir/rewrite.h"
@@ -25,7 +26,8 @@ int make_slot(void*, uint32_t kind, const TnSpan* span, const TnValue* slots, in
 
 int span_slot(void*, const char* source, int32_t line, int32_t column, int32_t end_line, int32_t end_column,
               TnValue* ret) {
-  return guard(tn_runtime(), ret, [&] { return make_span(source, line, column, end_line, end_column); });
+  return guard(tn_runtime(), ret,
+               [&] { return make_span(std::string_view(source ? source : ""), line, column, end_line, end_column); });
 }
 
 int equal_slot(void*, const TnValue* a, const TnValue* b, int map_free, TnValue* ret) {
@@ -102,6 +104,10 @@ int verify_slot(void*, const TnNode* module, TnValue* ret) {
   });
 }
 
+int content_key_slot(void*, const TnValue* tree, TnValue* ret) {
+  return guard(tn_runtime(), ret, [&] { return core_builder().string(content_key(*tree)); });
+}
+
 constexpr TnHostIr make_table() {
   TnHostIr t{};
   t.size = sizeof(TnHostIr);
@@ -114,6 +120,7 @@ constexpr TnHostIr make_table() {
   t.walk = &walk_slot;
   t.rewrite = &rewrite_slot;
   t.renew = &renew_slot;
+  t.content_key = &content_key_slot;
   t.verify = &verify_slot;
   t.constant = &constant_slot;
   return t;

@@ -59,6 +59,41 @@ bool is_identity_node(const TnNode* n) {
          (n->kind >= kMaxCoreKinds && kind_info(n->kind)->is_identity());
 }
 
+// Adds up what the elements of an array or map are.
+class ContainerSummary {
+ public:
+  explicit ContainerSummary(const TnValue& v) : is_array_(v.type_index == TN_ARRAY) {
+    total_.hash =
+        mix_hash(static_cast<uint64_t>(v.type_index), is_array_ ? reinterpret_cast<const TnArray*>(v.as.object)->size
+                                                                : reinterpret_cast<const TnMap*>(v.as.object)->size);
+    total_.all_nodes = total_.all_variables = is_array_;
+  }
+  void add(const Summary& e) {
+    total_.hash = mix_hash(total_.hash, e.hash);
+    total_.depth = std::max(total_.depth, e.depth);
+    total_.flags |= e.flags;
+    total_.nesting = std::max(total_.nesting, e.nesting);
+    total_.bare_variable |= e.bare_variable;
+    total_.all_nodes &= e.all_nodes && e.nesting == 0;
+    total_.all_variables &= e.all_variables && e.nesting == 0;
+  }
+  void add(std::string_view key, const Summary& e) {
+    total_.hash = hash_text(total_.hash, key);
+    add(e);
+  }
+  Summary finish() {
+    if (++total_.nesting > kLimits.nesting) refuse_nesting();
+    return total_;
+  }
+  [[noreturn]] static void refuse_nesting() {
+    throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+  }
+
+ private:
+  Summary total_;
+  bool is_array_;
+};
+
 Summary summarize_nested(const TnValue& v, uint32_t nesting) {
   uint64_t tag = static_cast<uint64_t>(v.type_index);
   switch (v.type_index) {
@@ -86,37 +121,24 @@ Summary summarize_nested(const TnValue& v, uint32_t nesting) {
     }
     case TN_NODE: {
       const TnNode* n = node_of(v);
-      if (is_identity_node(n)) return {n->hash, n->depth, kHasVariables, 0, true};
-      return {n->hash, n->depth, n->reserved, 0, false};
+      if (is_identity_node(n)) return {n->hash, n->depth, kHasVariables, 0, true, true, true};
+      return {n->hash, n->depth, n->reserved, 0, false, true, false};
     }
     case TN_ARRAY:
     case TN_MAP: {
       if (nesting == kLimits.nesting)
         throw Error(TN_ERROR_LIMIT,
                     "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
-      Summary total{tag};
-      auto add = [&](const TnValue& element) {
-        Summary e = summarize_nested(element, nesting + 1);
-        total.hash = mix_hash(total.hash, e.hash);
-        total.depth = std::max(total.depth, e.depth);
-        total.flags |= e.flags;
-        total.nesting = std::max(total.nesting, e.nesting);
-        total.bare_variable |= e.bare_variable;
-      };
+      ContainerSummary total(v);
       if (v.type_index == TN_ARRAY) {
         auto* a = reinterpret_cast<const TnArray*>(v.as.object);
-        total.hash = mix_hash(total.hash, a->size);
-        for (size_t i = 0; i < a->size; ++i) add(a->data[i]);
+        for (size_t i = 0; i < a->size; ++i) total.add(summarize_nested(a->data[i], nesting + 1));
       } else {
         auto* m = reinterpret_cast<const TnMap*>(v.as.object);
-        total.hash = mix_hash(total.hash, m->size);
-        for (size_t i = 0; i < m->size; ++i) {
-          total.hash = hash_text(total.hash, string_view_of(m->data[i].key));
-          add(m->data[i].value);
-        }
+        for (size_t i = 0; i < m->size; ++i)
+          total.add(string_view_of(m->data[i].key), summarize_nested(m->data[i].value, nesting + 1));
       }
-      ++total.nesting;
-      return total;
+      return total.finish();
     }
     default: refuse_value(v);
   }
@@ -156,16 +178,10 @@ struct Place {
       location_text(p.span), hint);
 }
 
-bool fits(int32_t slot_type, const TnValue& v) {
+bool fits(int32_t slot_type, const TnValue& v, const Summary& summary) {
   switch (slot_type) {
     case TN_SLOT_NODE: return v.type_index == TN_NODE;
-    case TN_SLOT_ARRAY: {
-      if (v.type_index != TN_ARRAY) return false;
-      auto* a = reinterpret_cast<const TnArray*>(v.as.object);
-      for (size_t i = 0; i < a->size; ++i)
-        if (a->data[i].type_index != TN_NODE) return false;
-      return true;
-    }
+    case TN_SLOT_ARRAY: return v.type_index == TN_ARRAY && summary.all_nodes;
     case TN_SLOT_VALUES: return v.type_index == TN_ARRAY;
     case TN_SLOT_MAP: return v.type_index == TN_MAP;
     case TN_SLOT_STR: return is_string(v);
@@ -177,27 +193,24 @@ bool fits(int32_t slot_type, const TnValue& v) {
   }
 }
 
-void check_definition(const Place& p, const TnValue& v) {
-  auto check_one = [&](const TnValue& element) {
-    if (element.type_index != TN_NODE || !is_identity_node(node_of(element)))
-      refuse_slot(p, "defines, so it must hold a Var or a Buffer, but it holds " + describe(element),
-                  "replace what a definition defines only by another variable or buffer");
-  };
+[[noreturn]] void refuse_definition(const Place& p, const TnValue& v) {
+  const TnValue* culprit = &v;
   if (v.type_index == TN_ARRAY) {
     auto* a = reinterpret_cast<const TnArray*>(v.as.object);
-    for (size_t i = 0; i < a->size; ++i) check_one(a->data[i]);
-  } else if (v.type_index != TN_NONE) {
-    check_one(v);
+    for (size_t i = 0; i < a->size && culprit == &v; ++i)
+      if (a->data[i].type_index != TN_NODE || !is_identity_node(node_of(a->data[i]))) culprit = &a->data[i];
   }
+  refuse_slot(p, "defines, so it must hold a Var or a Buffer, but it holds " + describe(*culprit),
+              "replace what a definition defines only by another variable or buffer");
 }
 
-void check_slot(const Place& p, const TnValue& v) {
+void check_slot(const Place& p, const TnValue& v, const Summary& summary) {
   const TnSlotSchema& schema = p.info->schema.slots[p.slot];
-  if (!fits(schema.type, v))
+  if (!fits(schema.type, v, summary))
     refuse_slot(
         p, std::string("must be ") + kSlotTypeNames[schema.type] + ", but is " + describe(v),
         schema.type == TN_SLOT_FLOAT && v.type_index == TN_INT ? "write the number as a float: Value(1.0)" : "");
-  if (schema.role == TN_ROLE_DEF) check_definition(p, v);
+  if (schema.role == TN_ROLE_DEF && !summary.all_variables && v.type_index != TN_NONE) refuse_definition(p, v);
   if (p.slot == 0 && (p.info->schema.flags & TN_KIND_EXPR) && v.type_index != TN_NONE && v.type_index != TN_DTYPE &&
       v.type_index != TN_NODE)
     refuse_slot(p, "must be a dtype, a type node or none, but is " + describe(v));
@@ -245,29 +258,15 @@ struct HalfMade {
 Summary summarize(const TnValue& value) { return summarize_nested(value, 0); }
 
 Summary summarize_container(const TnValue& v, const Summary* elements) {
-  Summary total{static_cast<uint64_t>(v.type_index)};
-  auto add = [&](const Summary& e) {
-    total.hash = mix_hash(total.hash, e.hash);
-    total.depth = std::max(total.depth, e.depth);
-    total.flags |= e.flags;
-    total.nesting = std::max(total.nesting, e.nesting);
-    total.bare_variable |= e.bare_variable;
-  };
+  ContainerSummary total(v);
   if (v.type_index == TN_ARRAY) {
     auto* a = reinterpret_cast<const TnArray*>(v.as.object);
-    total.hash = mix_hash(total.hash, a->size);
-    for (size_t i = 0; i < a->size; ++i) add(elements[i]);
+    for (size_t i = 0; i < a->size; ++i) total.add(elements[i]);
   } else {
     auto* m = reinterpret_cast<const TnMap*>(v.as.object);
-    total.hash = mix_hash(total.hash, m->size);
-    for (size_t i = 0; i < m->size; ++i) {
-      total.hash = hash_text(total.hash, string_view_of(m->data[i].key));
-      add(elements[i]);
-    }
+    for (size_t i = 0; i < m->size; ++i) total.add(string_view_of(m->data[i].key), elements[i]);
   }
-  if (++total.nesting > kLimits.nesting)
-    throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
-  return total;
+  return total.finish();
 }
 
 TnValue slot_default(int32_t slot_type) {
@@ -358,8 +357,8 @@ Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t 
   for (uint32_t i = 0; i < schema.slot_count; ++i) {
     bool given = i < static_cast<uint32_t>(count);
     TnValue v = given ? slots[i] : slot_default(schema.slots[i].type);
-    check_slot({info, span, i}, v);
     Summary s = known && given ? known[i] : summarize(v);
+    check_slot({info, span, i}, v, s);
     node->slots[i] = kept(v);
     node->slot_count = i + 1;
     int32_t role = schema.slots[i].role;

@@ -23,8 +23,10 @@ struct Summary {
   uint64_t hash = 0;
   uint32_t depth = 0;
   uint32_t flags = 0;
-  uint32_t nesting = 0;  // of arrays and maps
-  bool bare_variable = false;
+  uint32_t nesting = 0;        // of arrays and maps
+  bool bare_variable = false;  // a Var or Buffer, or a container with one directly in it
+  bool all_nodes = false;      // a node, or an array of nodes alone
+  bool all_variables = false;  // a Var or Buffer, or an array of them alone
 };
 
 // Throws for values that a tree cannot hold: pointers, functions, tensors, objects of plugins.
