@@ -18,10 +18,11 @@ IrService::IrService() : table_(ir_table()) {
     return guard(tn_runtime(), ret,
                  [&] { return static_cast<IrService*>(self)->parse({text, size}, file ? file : ""); });
   };
-  table_.print = [](void*, const TnValue* tree, const TnValue* options, TnValue* ret) -> int {
+  table_.print = [](void* self, const TnValue* tree, const TnValue* options, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] {
       const Value& given = Value::view(*options);
-      return core_builder().string(print(Value::view(*tree), given.is_map() ? given.ref<Map>() : Map()));
+      return core_builder().string(
+          static_cast<IrService*>(self)->print(Value::view(*tree), given.is_map() ? given.ref<Map>() : Map()));
     });
   };
 #endif
@@ -34,10 +35,7 @@ Node IrService::parse(std::string_view text, const std::string& file) {
 #if TENON_HAS_SCRIPT
   ParseContext context;
   if (ops_) {
-    context.find_op = [this](std::string_view id) {
-      const OpRecord* op = ops_().find(id);
-      return op ? Value(op->data) : Value();
-    };
+    context.find_op = [this](std::string_view id) { return find_op(id); };
     context.op_names = [this] { return ops_().ids(); };
   }
   context.find_constant = [&](std::string_view digest) { return find_constant(digest, file); };
@@ -46,6 +44,34 @@ Node IrService::parse(std::string_view text, const std::string& file) {
 #else
   throw Error(TN_ERROR_UNSUPPORTED, "the text form is not built in: " + std::string(text.substr(0, 0)), file);
 #endif
+}
+
+std::string IrService::print(const Value& tree, const Map& given) {
+#if TENON_HAS_SCRIPT
+  PrintOptions options;
+  for (const Map::Entry& e : given) {
+    if (e.key() == "module_name" && e.value().is_string())
+      options.module_name = e.value().as_string();
+    else if (e.key() == "imports" && e.value().is_bool())
+      options.imports = e.value().as_bool();
+    else if (e.key() == "inline_bytes" && e.value().is_int())
+      options.inline_bytes = static_cast<uint64_t>(e.value().as_int());
+    else
+      throw Error(TN_ERROR_ARGUMENT, "print has no option '" + std::string(e.key()) + "' of this type", {},
+                  "its options are: module_name (string), imports (bool), inline_bytes (int)");
+  }
+  if (ops_) options.find_op = [this](std::string_view id) { return find_op(id); };
+  return tenon::print(tree, options);
+#else
+  (void)tree;
+  (void)given;
+  throw Error(TN_ERROR_UNSUPPORTED, "the text form is not built in");
+#endif
+}
+
+Value IrService::find_op(std::string_view id) {
+  const OpRecord* op = ops_().find(id);
+  return op ? Value(op->data) : Value();
 }
 
 Value IrService::find_constant(std::string_view digest, const std::string& file) {

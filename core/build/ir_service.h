@@ -26,8 +26,11 @@ class IrService {
 
   // I.data("sha256:...") is found among the session's constants, or in the folder data/ beside `file`.
   Node parse(std::string_view text, const std::string& file);
+  // `options`: module_name (string), imports (bool), inline_bytes (int).
+  std::string print(const Value& tree, const Map& options);
 
  private:
+  Value find_op(std::string_view id);
   Value find_constant(std::string_view digest, const std::string& file);
 
   TnHostIr table_;

@@ -7,9 +7,15 @@
 
 namespace tenon {
 
+namespace {
+
+constexpr int64_t kInlineBytes = 1024;  // smaller constants stand in the text
+
+}  // namespace
+
 std::string print_text(const Builder& b, const Value& tree) {
-  Value none;
-  Value text = call([&](TnValue* ret) { return b.ir()->print(b.ir()->self, tree.ptr(), none.ptr(), ret); });
+  Value options = b.map({{"inline_bytes", Value(kInlineBytes)}});
+  Value text = call([&](TnValue* ret) { return b.ir()->print(b.ir()->self, tree.ptr(), options.ptr(), ret); });
   return std::string(text.as_string());
 }
 
@@ -43,6 +49,7 @@ void ModuleDump::write_constants(const Node& module) {
     const auto* constant = n.as<ir::Constant>();
     if (!constant || constant->data().type_index() != TN_CONSTANT) return;
     const auto* data = reinterpret_cast<const TnConstant*>(constant->data().raw().as.object);
+    if (data->size < uint64_t{kInlineBytes}) return;
     std::string digest = data->digest;
     if (!written_.insert(digest).second) return;
     make_directories(directory_ + "/data");
