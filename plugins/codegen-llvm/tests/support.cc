@@ -5,12 +5,15 @@
 namespace tenon::test {
 namespace {
 
-struct Host {
+TnSession* new_session() {
   TnSession* session = nullptr;
-  Host() {
-    TnValue none{TN_NONE, 0, {0}};
-    call([&](TnValue* ret) { return tn_compiler()->session_create(&none, &session, ret); });
-  }
+  TnValue none{TN_NONE, 0, {0}};
+  call([&](TnValue* ret) { return tn_compiler()->session_create(&none, &session, ret); });
+  return session;
+}
+
+struct Host {
+  TnSession* session = new_session();
   const Builder b{tn_compiler()->runtime, static_cast<const TnHostIr*>(tn_compiler()->service(session, TN_HOST_IR))};
 };
 
