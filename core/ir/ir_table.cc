@@ -1,5 +1,6 @@
 #include "ir/ir_table.h"
 
+#include "ir/bytes.h"
 #include "ir/constant_store.h"
 #include "ir/content_key.h"
 #include "ir/kind_table.h"
@@ -108,6 +109,17 @@ int content_key_slot(void*, const TnValue* tree, TnValue* ret) {
   return guard(tn_runtime(), ret, [&] { return core_builder().string(content_key(*tree)); });
 }
 
+int encode_slot(void*, const TnValue* tree, TnValue* ret) {
+  return guard(tn_runtime(), ret, [&] {
+    std::string bytes = encode_tree(*tree);
+    return call([&](TnValue* r) { return tn_runtime()->bytes(bytes.data(), bytes.size(), r); });
+  });
+}
+
+int decode_slot(void*, const char* data, size_t size, TnValue* ret) {
+  return guard(tn_runtime(), ret, [&] { return decode_tree({data, size}); });
+}
+
 constexpr TnHostIr make_table() {
   TnHostIr t{};
   t.size = sizeof(TnHostIr);
@@ -120,6 +132,8 @@ constexpr TnHostIr make_table() {
   t.walk = &walk_slot;
   t.rewrite = &rewrite_slot;
   t.renew = &renew_slot;
+  t.encode = &encode_slot;
+  t.decode = &decode_slot;
   t.content_key = &content_key_slot;
   t.verify = &verify_slot;
   t.constant = &constant_slot;
