@@ -24,6 +24,7 @@ uint16_t float_to_half(double value) {
   uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   double x = std::fabs(value);
   if (std::isnan(value)) return 0x7e00;
+  if (x == 0) return sign;
   if (x >= 65520.0) return sign | 0x7c00;
   int exponent = 0;
   std::frexp(x, &exponent);
