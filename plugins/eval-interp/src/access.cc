@@ -47,6 +47,12 @@ const Instr* store(const Instr* i, Scalar* r, Activation& act) {
   return i + 1;
 }
 
+template <uint32_t ndim>
+const Instr* element_address(const Instr* i, Scalar* r, Activation& act) {
+  r[i->d].p = static_cast<TnValue*>(r[i->a].p) + element_of<ndim>(i, r, act);
+  return i + 1;
+}
+
 template <class T>
 const Instr* load_at(const Instr* i, Scalar* r, Activation&) {
   r[i->d] = read<T>(r[i->a].p, r[i->b].i);
@@ -75,6 +81,12 @@ Handler store_handler(DLDataType dtype, uint32_t ndim) {
                                                           &store<T, 4>};
     return rows[ndim];
   });
+}
+
+Handler element_handler(uint32_t ndim) {
+  constexpr std::array<Handler, kMaxDirect + 1> rows = {&element_address<0>, &element_address<1>, &element_address<2>,
+                                                        &element_address<3>, &element_address<4>};
+  return rows[ndim];
 }
 
 Handler load_at_handler(DLDataType dtype) {

@@ -1,4 +1,5 @@
 // Calls of functions of the module and of external functions: buffers travel as borrowed tensors.
+#include "builtins.h"
 #include "handlers.h"
 
 namespace tenon::interp {
@@ -84,10 +85,20 @@ Scalar result_of(const Activation& act, const Instr* i, const CallSite& site, co
       }
     });
   if (!accepted)
-    fail(act, i, TN_ERROR_TYPE,
-         "external function '" + site.name + "' returned a value that is not a " + dtype_text(site.result),
+    fail(act, i, TN_ERROR_TYPE, "'" + site.name + "' returned a value that is not a " + dtype_text(site.result),
          "let it return a number of that type, or correct the dtype of the call");
   return s;
+}
+
+// Puts the result of a call where its users look for it.
+void keep_result(Activation& act, const Instr* i, Scalar* r, const CallSite& site, Value result) {
+  if (site.result.bits == 0) return;
+  if (is_handle(site.result)) {
+    act.slots[site.slot] = std::move(result);
+    r[i->d].p = const_cast<TnValue*>(act.slots[site.slot].ptr());
+  } else {
+    r[i->d] = result_of(act, i, site, result.raw());
+  }
 }
 
 }  // namespace
@@ -96,7 +107,7 @@ const Instr* call_function(const Instr* i, Scalar* r, Activation& act) {
   const CallSite& site = act.code.calls[i->a];
   count_step(act, i);
   const Arguments args(site, r);
-  enter(act.machine, *site.callee, args.data(), args.size());
+  keep_result(act, i, r, site, enter(act.machine, *site.callee, args.data(), args.size()));
   return i + 1;
 }
 
@@ -105,8 +116,19 @@ const Instr* call_import(const Instr* i, Scalar* r, Activation& act) {
   count_step(act, i);
   const Arguments args(site, r);
   TnFunction* function = const_cast<TnFunction*>(site.import.get());
-  const Value result = call([&](TnValue* ret) { return function->call(function, args.data(), args.size(), ret); });
-  if (site.result.bits != 0) r[i->d] = result_of(act, i, site, result.raw());
+  keep_result(act, i, r, site,
+              call([&](TnValue* ret) { return function->call(function, args.data(), args.size(), ret); }));
+  return i + 1;
+}
+
+const Instr* call_builtin(const Instr* i, Scalar* r, Activation& act) {
+  const CallSite& site = act.code.calls[i->a];
+  const Arguments args(site, r);
+  Value result;
+  try {
+    result = site.builtin->run(act, {args.data(), static_cast<size_t>(args.size())});
+  } catch (const Error& e) { fail(act, i, e.code, e.message, e.hint); }
+  keep_result(act, i, r, site, std::move(result));
   return i + 1;
 }
 

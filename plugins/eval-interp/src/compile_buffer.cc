@@ -2,6 +2,15 @@
 #include "compiler.h"
 
 namespace tenon::interp {
+namespace {
+
+// The bytes of an element in memory; a handle is a whole TnValue.
+uint32_t element_bytes(const BufferPlace& place) {
+  return is_handle(place.dtype) ? static_cast<uint32_t>(sizeof(TnValue))
+                                : static_cast<uint32_t>(dtype_bytes(place.dtype));
+}
+
+}  // namespace
 
 const BufferPlace& FunctionCompiler::place_of(const Node& buffer) const {
   auto it = buffers_.find(buffer.get());
@@ -16,7 +25,8 @@ const BufferPlace& FunctionCompiler::place_of(const Node& buffer) const {
 
 BufferPlace FunctionCompiler::reserve(const Node& node) {
   const auto& buffer = node.to<tir::Buffer>();
-  if (buffer.dtype().lanes != 1 || !cast_handler(buffer.dtype(), buffer.dtype()))
+  const bool is_register = is_handle(buffer.dtype()) && buffer.scope() == "register";
+  if (buffer.dtype().lanes != 1 || !(is_register || cast_handler(buffer.dtype(), buffer.dtype())))
     refuse(TN_ERROR_UNSUPPORTED, "buffer '" + std::string(buffer.name()) + "' of dtype " + dtype_text(buffer.dtype()),
            buffer, "bool, int8 to int64, uint8 to uint64, float32 and float64 are interpreted");
   BufferPlace place{};
@@ -31,7 +41,6 @@ BufferPlace FunctionCompiler::reserve(const Node& node) {
 
 void FunctionCompiler::shape_buffer(const tir::Buffer& buffer, BufferPlace& place) {
   NodeRange shape = nodes(buffer.shape()), strides = nodes(buffer.strides());
-  const auto element_bytes = static_cast<uint32_t>(dtype_bytes(place.dtype));
   auto fill = [&](uint32_t reg, const Node& value, const char* what) {
     if (const auto* imm = value.as<ir::IntImm>())
       asm_.set_initial(reg, put(imm->value()));
@@ -41,9 +50,9 @@ void FunctionCompiler::shape_buffer(const tir::Buffer& buffer, BufferPlace& plac
   for (uint32_t k = 0; k < place.ndim; ++k) fill(place.extent(k), shape[k], "a dimension");
   for (uint32_t k = 0; k < strides.size(); ++k) fill(place.stride(k), strides[k], "a stride");
   if (!strides.size())
-    asm_.emit(lay_out, place.bytes, place.base, place.ndim, element_bytes);
+    asm_.emit(lay_out, place.bytes, place.base, place.ndim, element_bytes(place));
   else if (strides.size() == place.ndim)
-    asm_.emit(measure, place.bytes, place.base, place.ndim, element_bytes);
+    asm_.emit(measure, place.bytes, place.base, place.ndim, element_bytes(place));
   else
     refuse(TN_ERROR_VERIFY, "buffer '" + std::string(buffer.name()) + "' has more or fewer strides than dimensions",
            buffer);
@@ -53,42 +62,59 @@ void FunctionCompiler::shape_buffer(const tir::Buffer& buffer, BufferPlace& plac
 void FunctionCompiler::alloc_buffer(const tir::Buffer& buffer) {
   BufferPlace place = reserve(buffer);
   shape_buffer(buffer, place);
-  asm_.emit(allocate, place.base, place.bytes, code_.allocation_count++, place.data, is_floating(place.dtype) ? 1 : 0);
+  asm_.emit(is_handle(place.dtype) ? allocate_registers : allocate, place.base, place.bytes, code_.allocation_count++,
+            place.data, is_floating(place.dtype) ? 1 : 0);
   asm_.can_fail(buffer.get());
   buffers_.insert_or_assign(buffer.get(), place);
 }
 
-void FunctionCompiler::decl_buffer(const tir::DeclBuffer& decl) {
-  const auto& buffer = decl.buffer().to<tir::Buffer>();
-  BufferPlace place = reserve(buffer);
+// The memory that a declared buffer lies in.
+void FunctionCompiler::decl_data(const tir::DeclBuffer& decl, BufferPlace& place) {
+  const std::string name(decl.buffer().to<tir::Buffer>().name());
   if (const auto* constant = decl.data().as<ir::Constant>()) {
     if (constant->data().type_index() != TN_CONSTANT)
-      refuse(TN_ERROR_UNSUPPORTED, "the data of buffer '" + std::string(buffer.name()) + "' is not a constant's bytes",
-             decl);
+      refuse(TN_ERROR_UNSUPPORTED, "the data of buffer '" + name + "' is not a constant's bytes", decl);
     const auto* bytes = reinterpret_cast<const TnConstant*>(constant->data().raw().as.object);
     Scalar address;
     address.p = const_cast<void*>(bytes->data);
     place.data = asm_.constant(address);
     place.bytes = asm_.constant(static_cast<int64_t>(bytes->size));
     place.read_only = true;
-  } else if (decl.data().is<tir::Buffer>()) {
+    return;
+  }
+  if (decl.data().is<tir::Buffer>()) {
     const BufferPlace& source = place_of(decl.data());
+    if (is_handle(place.dtype) || is_handle(source.dtype))
+      refuse(TN_ERROR_UNSUPPORTED, "a view of registers, by buffer '" + name + "'", decl);
     place.data = source.data;
     place.bytes = source.bytes;
     place.read_only = source.read_only;
-  } else {
-    refuse(TN_ERROR_UNSUPPORTED,
-           "the data of buffer '" + std::string(buffer.name()) + "' is a " + kind_name(decl.data()), decl,
-           "a declared buffer views another buffer or a constant");
+    return;
   }
+  const auto* call = decl.data().as<ir::Call>();
+  const auto* op = call ? call->op().as<ir::Op>() : nullptr;
+  if (op && op->id() == "tir.tensor_data" && call->args().size() == 1) {
+    const Operand tensor = expr(nodes(call->args())[0]);
+    if (!is_handle(tensor.dtype)) refuse(TN_ERROR_VERIFY, "tir.tensor_data of " + dtype_text(tensor.dtype), decl);
+    asm_.emit(tensor_memory, place.data, tensor.reg, 0, place.bytes);
+    asm_.can_fail(decl.buffer().get());
+    return;
+  }
+  refuse(TN_ERROR_UNSUPPORTED, "the data of buffer '" + name + "' is a " + kind_name(decl.data()), decl,
+         "a declared buffer views another buffer, a constant or a tensor");
+}
+
+void FunctionCompiler::decl_buffer(const tir::DeclBuffer& decl) {
+  const auto& buffer = decl.buffer().to<tir::Buffer>();
+  BufferPlace place = reserve(buffer);
+  decl_data(decl, place);
   BufferPlace own = place;
   own.bytes = asm_.fresh();
   shape_buffer(buffer, own);
   const uint32_t offset = buffer.elem_offset().is_none()
                               ? asm_.constant(0)
                               : scalar_expr(as_node(buffer.elem_offset()), "an element offset").reg;
-  asm_.emit(view_memory, place.base, place.data, offset, place.bytes, own.bytes,
-            static_cast<uint32_t>(dtype_bytes(place.dtype)));
+  asm_.emit(view_memory, place.base, place.data, offset, place.bytes, own.bytes, element_bytes(place));
   asm_.can_fail(buffer.get());
   buffers_.insert_or_assign(buffer.get(), place);
 }
@@ -138,10 +164,26 @@ void FunctionCompiler::access(const Node& at, const Node& buffer, uint32_t value
   }
 }
 
+void FunctionCompiler::access_handle(const Node& at, const Node& buffer, uint32_t d,
+                                     const std::vector<Operand>& index) {
+  const BufferPlace& place = place_of(buffer);
+  if (place.ndim > kMaxDirect)
+    refuse(TN_ERROR_UNSUPPORTED, "registers of " + std::to_string(place.ndim) + " dimensions", at);
+  uint32_t registers[kMaxDirect] = {};
+  for (size_t j = 0; j < index.size(); ++j) registers[j] = index[j].reg;
+  asm_.at(at.span());
+  asm_.emit(element_handler(place.ndim), d, place.base, registers[0], registers[1], registers[2], registers[3]);
+  asm_.can_fail(buffer.get());
+}
+
 Operand FunctionCompiler::load(const tir::BufferLoad& load) {
   uint32_t lanes;
   const std::vector<Operand> index = index_operands(load, load.buffer(), load.indices(), &lanes);
   const uint32_t d = asm_.fresh(lanes);
+  if (is_handle(place_of(load.buffer()).dtype)) {
+    access_handle(load, load.buffer(), d, index);
+    return {d, kHandle};
+  }
   access(load, load.buffer(), d, true, false, lanes, index);
   return {d, with_lanes(place_of(load.buffer()).dtype, static_cast<uint16_t>(lanes))};
 }
@@ -158,6 +200,13 @@ void FunctionCompiler::store(const tir::BufferStore& store) {
            "a store of " + dtype_text(value.dtype) + " into " + std::to_string(lanes) + " element(s) of buffer '" +
                name + "' of " + dtype_text(place.dtype),
            store, "cast the value to the dtype of the buffer");
+  if (is_handle(place.dtype)) {
+    const uint32_t target = asm_.fresh();
+    access_handle(store, store.buffer(), target, index);
+    asm_.emit(store_handle, target, value.reg);
+    asm_.can_fail(store.buffer().get());
+    return;
+  }
   access(store, store.buffer(), value.reg, value.dtype.lanes > 1, true, lanes, index);
 }
 

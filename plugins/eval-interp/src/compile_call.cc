@@ -1,6 +1,7 @@
 // Calls: intrinsics, functions of the module, external functions.
 #include <loop_ops/loop_ops.h>
 
+#include "builtins.h"
 #include "compiler.h"
 
 namespace tenon::interp {
@@ -18,12 +19,12 @@ Operand FunctionCompiler::call(const ir::Call& call, bool result_used) {
     refuse(TN_ERROR_UNSUPPORTED,
            "a loop function calls '" + std::string(global->name()) + "', which is a " + kind_name(as_node(*target)),
            call);
-  if (result_used)
-    refuse(TN_ERROR_VERIFY,
-           "the result of '" + std::string(global->name()) + "' is used; loop functions return nothing", call,
+  const Value& returned = as_node(*target).to<tir::PrimFunc>().ret_type();
+  const bool returns_handle = returned.is_dtype() && is_handle(returned.as_dtype());
+  if (result_used && !returns_handle)
+    refuse(TN_ERROR_VERIFY, "the result of '" + std::string(global->name()) + "' is used, but it returns nothing", call,
            "let it store into a buffer that is passed to it");
-  call_function_of_module(call, global->name());
-  return {0, {kDLInt, 64, 1}};
+  return call_function_of_module(call, global->name(), result_used);
 }
 
 Operand FunctionCompiler::call_op(const ir::Call& c, std::string_view id, bool result_used) {
@@ -38,6 +39,16 @@ Operand FunctionCompiler::call_op(const ir::Call& c, std::string_view id, bool r
   if (id == "tir.reinterpret" && args.size() == 1) {
     const Operand value = expr(args[0]);
     return convert(c, value, c.dtype(), reinterpret_handler(c.dtype(), value.dtype));
+  }
+  if (const Builtin* builtin = find_builtin(id)) return call_built_in(c, *builtin, result_used);
+  if (id == "tir.ret" && args.size() == 1) {
+    const Operand value = expr(args[0]);
+    if (!is_handle(value.dtype))
+      refuse(TN_ERROR_UNSUPPORTED, "tir.ret of " + dtype_text(value.dtype), c, "box the value first");
+    asm_.emit(set_result, 0, value.reg);
+    asm_.can_fail(nullptr);
+    asm_.emit(end_function);
+    return value;
   }
   Scalar constant;
   if (args.size() == 0 && loop_constant(id, c.dtype(), &constant))
@@ -82,28 +93,54 @@ Operand FunctionCompiler::call_scalar_function(const ir::Call& c, std::string_vi
   return {d, with_lanes(type, static_cast<uint16_t>(lanes))};
 }
 
-void FunctionCompiler::call_function_of_module(const ir::Call& c, std::string_view name) {
-  CallSite site;
+Operand FunctionCompiler::call_function_of_module(const ir::Call& c, std::string_view name, bool result_used) {
+  CallSite site{};
   site.name = name;
   site.callee = scope_.program.functions.find(name)->second.get();
   site.args = arguments(c, 0);
-  site.result = {0, 0, 0};
+  site.result = result_used ? kHandle : DLDataType{0, 0, 0};
   const auto& params = site.callee->signature.params;
   for (size_t k = 0; k < site.args.size() && k < params.size(); ++k)
     if (site.args[k].kind == CallArgument::Buffer && site.args[k].buffer.read_only &&
         (params[k].flags & TN_PARAM_WRITTEN))
       refuse(TN_ERROR_VERIFY,
              "a constant is passed to '" + site.name + "', which writes its parameter '" + params[k].name + "'", c);
+  return emit_call(c, call_function, std::move(site));
+}
+
+Operand FunctionCompiler::call_built_in(const ir::Call& c, const Builtin& builtin, bool result_used) {
+  CallSite site{};
+  site.name = builtin.id;
+  site.builtin = &builtin;
+  site.args = arguments(c, 0);
+  if (site.args.size() < builtin.least_args || (site.args.size() > builtin.least_args && !builtin.variadic))
+    refuse(TN_ERROR_VERIFY,
+           site.name + " takes " + std::to_string(builtin.least_args) + (builtin.variadic ? " or more" : "") +
+               " arguments, not " + std::to_string(site.args.size()),
+           c);
+  if (result_used) {
+    site.result = builtin.result;
+    if (is_floating(site.result) && is_floating(c.dtype())) site.result = c.dtype();
+    if (is_integer(site.result) && is_integer(c.dtype())) site.result = c.dtype();
+    if (site.result.bits == 0) refuse(TN_ERROR_VERIFY, "the result of " + site.name + " is used, but it has none", c);
+  }
+  return emit_call(c, call_builtin, std::move(site));
+}
+
+// The call itself; the result is meaningless when it is not used.
+Operand FunctionCompiler::emit_call(const ir::Call& c, Handler handler, CallSite site) {
+  const Operand result{asm_.fresh(), site.result};
+  if (is_handle(site.result)) site.slot = code_.slot_count++;
   code_.calls.push_back(std::move(site));
   asm_.at(c.span());
-  asm_.emit(call_function, 0, static_cast<uint32_t>(code_.calls.size() - 1));
+  asm_.emit(handler, result.reg, static_cast<uint32_t>(code_.calls.size() - 1));
   asm_.can_fail(nullptr);
+  return result;
 }
 
 Operand FunctionCompiler::call_external(const ir::Call& c, std::string_view name, size_t first_arg, bool result_used) {
-  CallSite site;
+  CallSite site{};
   site.name = name;
-  site.callee = nullptr;
   const Value* import = scope_.imports.find(name);
   if (!import || import->type_index() != TN_FUNCTION) {
     std::string known;
@@ -114,15 +151,11 @@ Operand FunctionCompiler::call_external(const ir::Call& c, std::string_view name
   site.import = Ref<TnFunction>::share(reinterpret_cast<const TnFunction*>(import->raw().as.object));
   site.args = arguments(c, first_arg);
   site.result = result_used ? c.dtype() : DLDataType{0, 0, 0};
-  const bool known_result = !result_used || (c.dtype().lanes == 1 && cast_handler(c.dtype(), c.dtype()));
+  const bool known_result =
+      !result_used || (c.dtype().lanes == 1 && (is_handle(c.dtype()) || cast_handler(c.dtype(), c.dtype())));
   if (!known_result)
     refuse(TN_ERROR_UNSUPPORTED, "a result of dtype " + dtype_text(c.dtype()) + " of '" + site.name + "'", c);
-  code_.calls.push_back(std::move(site));
-  const uint32_t d = asm_.fresh();
-  asm_.at(c.span());
-  asm_.emit(call_import, d, static_cast<uint32_t>(code_.calls.size() - 1));
-  asm_.can_fail(nullptr);
-  return {d, c.dtype()};
+  return emit_call(c, call_import, std::move(site));
 }
 
 std::vector<CallArgument> FunctionCompiler::arguments(const ir::Call& c, size_t first) {

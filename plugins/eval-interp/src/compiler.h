@@ -79,10 +79,12 @@ class FunctionCompiler {
   BufferPlace reserve(const Node& buffer);
   void alloc_buffer(const tir::Buffer& buffer);
   void decl_buffer(const tir::DeclBuffer& decl);
+  void decl_data(const tir::DeclBuffer& decl, BufferPlace& place);
   // Fills the extents, strides and size of a new buffer in.
   void shape_buffer(const tir::Buffer& buffer, BufferPlace& place);
   Operand load(const tir::BufferLoad& load);
   void store(const tir::BufferStore& store);
+  void access_handle(const Node& at, const Node& buffer, uint32_t d, const std::vector<Operand>& index);
   void access(const Node& at, const Node& buffer, uint32_t value, bool value_is_vector, bool is_store, uint32_t lanes,
               const std::vector<Operand>& index);
   std::vector<Operand> index_operands(const Node& at, const Node& buffer, const Array& indices, uint32_t* lanes);
@@ -96,7 +98,9 @@ class FunctionCompiler {
   Operand call(const ir::Call& call, bool result_used);
   Operand call_op(const ir::Call& call, std::string_view id, bool result_used);
   Operand call_scalar_function(const ir::Call& call, std::string_view id);
-  void call_function_of_module(const ir::Call& call, std::string_view name);
+  Operand call_function_of_module(const ir::Call& call, std::string_view name, bool result_used);
+  Operand call_built_in(const ir::Call& call, const Builtin& builtin, bool result_used);
+  Operand emit_call(const ir::Call& call, Handler handler, CallSite site);
   Operand call_external(const ir::Call& call, std::string_view name, size_t first_arg, bool result_used);
   std::vector<CallArgument> arguments(const ir::Call& call, size_t first);
   CallArgument argument(const Node& arg);

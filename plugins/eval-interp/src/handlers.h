@@ -51,8 +51,17 @@ const Instr* offset_pointer(const Instr* i, Scalar* r, Activation& act);    // d
 const Instr* pointer_distance(const Instr* i, Scalar* r, Activation& act);  // d = (a - b) / f bytes (f is a number)
 
 // ---- calls.cc: call site number a
-const Instr* call_function(const Instr* i, Scalar* r, Activation& act);
-const Instr* call_import(const Instr* i, Scalar* r, Activation& act);  // d = result
+const Instr* call_function(const Instr* i, Scalar* r, Activation& act);  // d = result, when it has one
+const Instr* call_import(const Instr* i, Scalar* r, Activation& act);    // d = result
+const Instr* call_builtin(const Instr* i, Scalar* r, Activation& act);   // d = result
+
+// ---- handles.cc: a register of dtype handle holds the address of a TnValue that something else keeps alive
+const Instr* set_result(const Instr* i, Scalar* r, Activation& act);     // the function's result is a
+const Instr* tensor_memory(const Instr* i, Scalar* r, Activation& act);  // d = data, c = bytes of the tensor a
+// Registers: d = address of the element of the buffer at a, indices b, c, e, f (as for loads)
+Handler element_handler(uint32_t ndim);
+const Instr* store_handle(const Instr* i, Scalar* r, Activation& act);        // *d = a, both handles
+const Instr* allocate_registers(const Instr* i, Scalar* r, Activation& act);  // d and c = a bytes of none, allocation b
 
 }  // namespace tenon::interp
 #endif

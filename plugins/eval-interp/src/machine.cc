@@ -19,7 +19,8 @@ class Frame {
   Frame(Machine& machine, const Code& code)
       : machine_(machine),
         registers_(std::make_unique_for_overwrite<Scalar[]>(code.registers.size())),
-        allocations_(code.allocation_count) {
+        allocations_(code.allocation_count),
+        slots_(code.slot_count) {
     std::copy(code.registers.begin(), code.registers.end(), registers_.get());
     ++machine_.depth;
   }
@@ -28,17 +29,20 @@ class Frame {
   ~Frame() {
     --machine_.depth;
     for (const Allocation& a : allocations_) {
+      for (int64_t k = 0; k < a.values; ++k) tn_value_release(static_cast<const TnValue*>(a.memory) + k);
       if (a.memory) machine_.program.runtime->workspace_free(a.memory);
       machine_.bytes_left += a.bytes;
     }
   }
   Scalar* registers() { return registers_.get(); }
   Allocation* allocations() { return allocations_.data(); }
+  Value* slots() { return slots_.data(); }
 
  private:
   Machine& machine_;
   std::unique_ptr<Scalar[]> registers_;
   std::vector<Allocation> allocations_;
+  std::vector<Value> slots_;
 };
 
 void bind_tensor(const DLTensor& tensor, void* data, const BufferPlace& place, bool strided, Scalar* r) {
@@ -73,7 +77,7 @@ const DLTensor& tensor_of(const TnValue& value) {
                                          : reinterpret_cast<const TnTensor*>(value.as.object)->tensor;
 }
 
-void enter(Machine& machine, const Code& code, const TnValue* args, int32_t n) {
+Value enter(Machine& machine, const Code& code, const TnValue* args, int32_t n) {
   const Program& program = machine.program;
   if (machine.depth >= program.options.max_depth)
     throw Error(TN_ERROR_LIMIT,
@@ -106,8 +110,10 @@ void enter(Machine& machine, const Code& code, const TnValue* args, int32_t n) {
     else
       r[p.reg].p = const_cast<TnValue*>(&args[k]);
   }
-  Activation act{machine, code, frame.allocations()};
+  Value result;
+  Activation act{machine, code, frame.allocations(), frame.slots(), &result};
   for (const Instr* i = code.instrs.data(); i;) i = i->run(i, r, act);
+  return result;
 }
 
 void fail(const Activation& act, const Instr* i, int32_t code, const std::string& message, const std::string& hint) {

@@ -17,6 +17,7 @@ struct Machine {
 struct Allocation {
   void* memory;
   int64_t bytes;
+  int64_t values;  // how many TnValues lie in it, which it owns
 };
 
 // One running function.
@@ -24,10 +25,13 @@ struct Activation {
   Machine& machine;
   const Code& code;
   Allocation* allocations;
+  Value* slots;
+  Value* result;
 };
 
-// Checks the arguments against the signature and runs the function. Throws what went wrong.
-void enter(Machine& machine, const Code& code, const TnValue* args, int32_t n);
+// Checks the arguments against the signature and runs the function; its result is none unless it returns one. Throws
+// what went wrong.
+Value enter(Machine& machine, const Code& code, const TnValue* args, int32_t n);
 
 // The tensor of an argument that check_arguments has accepted.
 const DLTensor& tensor_of(const TnValue& value);

@@ -17,6 +17,29 @@ int64_t checked_extent(const Activation& act, const Instr* i, const Scalar* r, u
   return extent;
 }
 
+// The memory of allocation number b, of at least `bytes` bytes.
+void* reserve(const Instr* i, Activation& act, int64_t bytes) {
+  Machine& m = act.machine;
+  Allocation& site = act.allocations[i->b];
+  if (site.memory && bytes <= site.bytes) return site.memory;  // a site that runs again uses its memory again
+  const TnRuntime* rt = m.program.runtime;
+  if (site.memory) rt->workspace_free(site.memory);
+  m.bytes_left += site.bytes;
+  site = {nullptr, 0, 0};
+  if (bytes > m.bytes_left)
+    fail(act, i, TN_ERROR_LIMIT,
+         "buffer " + subject_name(act, i) + " of " + std::to_string(bytes) + " bytes goes beyond the limit of " +
+             std::to_string(m.program.options.max_bytes) + " bytes",
+         "raise the option max_bytes of eval-interp (0 for no limit), or use smaller buffers");
+  void* memory = rt->workspace_alloc(static_cast<size_t>(bytes > 0 ? bytes : 1));
+  if (!memory)
+    fail(act, i, TN_ERROR_OUT_OF_MEMORY,
+         "there is no memory for buffer " + subject_name(act, i) + " of " + std::to_string(bytes) + " bytes");
+  site = {memory, bytes, 0};
+  m.bytes_left -= bytes;
+  return memory;
+}
+
 }  // namespace
 
 const Instr* lay_out(const Instr* i, Scalar* r, Activation& act) {
@@ -48,31 +71,25 @@ const Instr* measure(const Instr* i, Scalar* r, Activation& act) {
 }
 
 const Instr* allocate(const Instr* i, Scalar* r, Activation& act) {
-  Machine& m = act.machine;
-  Allocation& site = act.allocations[i->b];
   const int64_t bytes = r[i->a].i;
-  if (!site.memory || bytes > site.bytes) {  // a site that runs again uses its memory again
-    const TnRuntime* rt = m.program.runtime;
-    if (site.memory) rt->workspace_free(site.memory);
-    m.bytes_left += site.bytes;
-    site = {nullptr, 0};
-    if (bytes > m.bytes_left)
-      fail(act, i, TN_ERROR_LIMIT,
-           "buffer " + subject_name(act, i) + " of " + std::to_string(bytes) + " bytes goes beyond the limit of " +
-               std::to_string(m.program.options.max_bytes) + " bytes",
-           "raise the option max_bytes of eval-interp (0 for no limit), or use smaller buffers");
-    void* memory = rt->workspace_alloc(static_cast<size_t>(bytes > 0 ? bytes : 1));
-    if (!memory)
-      fail(act, i, TN_ERROR_OUT_OF_MEMORY,
-           "there is no memory for buffer " + subject_name(act, i) + " of " + std::to_string(bytes) + " bytes");
-    site = {memory, bytes};
-    m.bytes_left -= bytes;
-  }
-  const Fill fill = m.program.options.fill;
+  void* memory = reserve(i, act, bytes);
+  const Fill fill = act.machine.program.options.fill;
   // All bits set is a NaN in every floating format.
   if (fill != Fill::Leave)
-    std::memset(site.memory, fill == Fill::Zero ? 0 : (i->e ? 0xff : 0xcd), static_cast<size_t>(bytes));
-  r[i->d].p = r[i->c].p = site.memory;
+    std::memset(memory, fill == Fill::Zero ? 0 : (i->e ? 0xff : 0xcd), static_cast<size_t>(bytes));
+  r[i->d].p = r[i->c].p = memory;
+  return i + 1;
+}
+
+const Instr* allocate_registers(const Instr* i, Scalar* r, Activation& act) {
+  Allocation& site = act.allocations[i->b];
+  for (int64_t k = 0; k < site.values; ++k) tn_value_release(static_cast<TnValue*>(site.memory) + k);
+  site.values = 0;
+  const int64_t bytes = r[i->a].i;
+  void* memory = reserve(i, act, bytes);
+  std::memset(memory, 0, static_cast<size_t>(bytes));  // all zero is none
+  site.values = bytes / static_cast<int64_t>(sizeof(TnValue));
+  r[i->d].p = r[i->c].p = memory;
   return i + 1;
 }
 

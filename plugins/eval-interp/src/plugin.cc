@@ -44,8 +44,7 @@ int run_entry(void* self, const TnValue* args, int32_t n, TnValue* ret) {
   const Program& program = *entry.program;
   return guard(program.runtime, ret, [&] {
     Machine machine{program, program.options.max_steps, program.options.max_bytes, 0};
-    enter(machine, *entry.code, args, n);
-    return Value();
+    return enter(machine, *entry.code, args, n);
   });
 }
 

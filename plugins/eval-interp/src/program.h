@@ -17,6 +17,7 @@
 namespace tenon::interp {
 
 struct Activation;
+struct Builtin;
 struct Instr;
 
 // Executes one instruction on the registers `r` and returns the next one; null ends the function. Throws tenon::Error.
@@ -66,10 +67,12 @@ struct Code;
 
 struct CallSite {
   std::string name;
-  const Code* callee;  // a function of the module, or null
+  const Code* callee;      // a function of the module, or null
+  const Builtin* builtin;  // a built-in, or null
   Ref<TnFunction> import;
   std::vector<CallArgument> args;
   DLDataType result;  // bits is 0 when the result is not used
+  uint32_t slot;      // of the result, when it is a handle
 };
 
 struct Code {
@@ -80,6 +83,7 @@ struct Code {
   std::vector<Instr> instrs;
   std::vector<Scalar> registers;  // their values when a call begins
   uint32_t allocation_count = 0;
+  uint32_t slot_count = 0;  // values that a call owns: results of calls that are handles
   std::vector<Site> sites;  // ascending in pc
   std::vector<CallSite> calls;
   std::vector<std::string> texts;
