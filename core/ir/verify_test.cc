@@ -395,8 +395,8 @@ TEST(VerifyLoop, CallsOfOperators) {
                  {"level", text("loop")},
                  {"args", b.array({text("x")})},
                  {"result", text("first")}}),
-          "ops-loop", "");
-  ops.add(b.map({{"id", text("relax.add")}, {"args", b.array({text("x")})}}), "ops-relax", "");
+          "some-ops", "");
+  ops.add(b.map({{"id", text("relax.add")}, {"args", b.array({text("x")})}}), "more-ops", "");
   auto verify = [&](Value type, const char* op, const Node& arg) {
     return t.verify(evaluate(b.intrinsic(std::move(type), op, {arg})), &ops);
   };

@@ -5,6 +5,7 @@ include_guard(GLOBAL)
 #   tenon_add_plugin(passes-loop SOURCES src/plugin.cc ... [LIBS signature ...] [DATA file ...])
 # SOURCES are C11 or C++20; LIBS are libraries of sdk/lib by their folder name, or anything else that is linked hidden;
 # DATA files are laid beside the manifest. The one exported symbol is tenon_plugin, and nothing is left undefined.
+# A test NAME/loads opens the library and makes an instance.
 function(tenon_add_plugin name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;DATA" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
@@ -21,6 +22,10 @@ function(tenon_add_plugin name)
   endforeach()
   add_custom_target(${name}-data ALL DEPENDS ${laid})
   set_property(GLOBAL APPEND PROPERTY TENON_PLUGIN_NAMES ${name})
+  if(TARGET Tenon::tool AND NOT (DEFINED TENON_TESTS AND NOT TENON_TESTS))
+    add_test(NAME ${name}/loads COMMAND $<TARGET_FILE:Tenon::tool> plugin check ${name})
+    set_tests_properties(${name}/loads PROPERTIES TIMEOUT 60 ENVIRONMENT TENON_PLUGIN_PATH=${CMAKE_BINARY_DIR}/lib/tenon/plugins)
+  endif()
   if(NOT ARG_SOURCES)
     return()
   endif()
