@@ -238,5 +238,20 @@ TEST_P(LoopPrograms, Calls) {
   }
 }
 
+TEST_P(LoopPrograms, AotMain) {
+  Map f = load("aot_main.py");
+  const double w1[4][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}}, w2[3][2] = {{-1, 2}, {0.5, -3}, {4, 1}};
+  Tensor<float> x({2, 4}, random_, -1, 1), y({2, 2}), expected({2, 2});
+  for (size_t i = 0; i < 2; ++i)
+    for (size_t j = 0; j < 2; ++j) {
+      double sum = 0;
+      for (size_t h = 0; h < 3; ++h)
+        for (size_t k = 0; k < 4; ++k) sum += x.at(i, k) * w1[k][h] * w2[h][j];
+      expected.at(i, j) = static_cast<float>(sum);
+    }
+  invoke(f, "main", {x.value(), y.value()});
+  expect_close(y, expected, 1e-5, 1e-4);
+}
+
 }  // namespace
 }  // namespace tenon::programs
