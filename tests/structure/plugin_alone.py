@@ -81,7 +81,23 @@ find_package(Tenon REQUIRED)
 tenon_add_plugin(probe SOURCES src/probe.c {libs})
 tenon_add_text_tests(tests)
 """
-CODE = "{line}\n#include <tenon/abi.h>\nTN_EXPORT const TnPlugin* tenon_plugin(void);\nconst TnPlugin* tenon_plugin(void) {{ return 0; }}\n"
+CODE = """LINE
+#include <tenon/abi.h>
+static int create(const TnHost* host, void** instance, TnValue* ret) { (void)ret; *instance = (void*)host; return 0; }
+static void destroy(void* instance) { (void)instance; }
+static const void* capability(void* instance, const char* id) { (void)instance; (void)id; return 0; }
+static const TnPlugin plugin = {sizeof(TnPlugin), TN_ABI_VERSION, 0, "probe", "0.1.0", &create, &destroy, &capability};
+TN_EXPORT const TnPlugin* tenon_plugin(void);
+const TnPlugin* tenon_plugin(void) { return &plugin; }
+"""
+MANIFEST = """id: probe
+version: 0.1.0
+vendor: Example
+license: Apache-2.0 WITH LLVM-exception
+tier: stable-c
+summary: A plugin that does nothing
+library: probe.so
+"""
 # What a plugin does that it may not, or None for the one that is right; then its libraries, first line, and test.
 PROBES = [
     (None, "", "", "# run: test -e $TENON_PLUGIN_PATH/probe/probe.so\n"),
@@ -99,8 +115,8 @@ def mutations(source: pathlib.Path, work: pathlib.Path):
         with tempfile.TemporaryDirectory() as folder:
             planted = pathlib.Path(folder)
             tree.plant({"plugins/probe/CMakeLists.txt": CMAKE.format(libs=libs), "plugins/probe/tests/a.test": test,
-                        "plugins/probe/manifest.yaml": "id: probe\n",
-                        "plugins/probe/src/probe.c": CODE.format(line=line.replace("{source}", str(source)))})(planted)
+                        "plugins/probe/manifest.yaml": MANIFEST,
+                        "plugins/probe/src/probe.c": CODE.replace("LINE", line.replace("{source}", str(source)))})(planted)
             try:
                 build("probe", planted, work, source)
             except Failed as e:
