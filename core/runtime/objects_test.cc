@@ -182,6 +182,7 @@ int links_destroyed = 0;
 TEST(Objects, ReleasingAMillionLinksWithWeakReferencesNeedsLittleStack) {
   run_with_small_stack([] {
     constexpr int kLinks = 1'000'000;
+    int32_t type = rt->type_index("test.link");
     std::vector<TnObject*> links;
     TnObject* next = nullptr;
     for (int i = 0; i < kLinks; ++i) {
@@ -190,7 +191,7 @@ TEST(Objects, ReleasingAMillionLinksWithWeakReferencesNeedsLittleStack) {
         ++links_destroyed;
         if (TnObject* n = static_cast<Link*>(self)->next) tn_object_release(n);
       };
-      if (rt->object(sizeof(Link), rt->type_index("test.link"), destroy, &v)) abort();
+      if (rt->object(sizeof(Link), type, destroy, &v)) abort();
       reinterpret_cast<Link*>(v.as.object)->next = next;
       next = v.as.object;
       if (i < kLinks / 2 && i % 3) continue;  // the upper half: each of them

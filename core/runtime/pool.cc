@@ -1,8 +1,12 @@
 // The thread pool behind parallel_for: work is split statically, workers spin for a bounded time and then park.
-#include <errno.h>
+//
+// A worker has two cache lines: in one the caller gives it turns, in the other it answers. Turns are numbered: a worker
+// works when the number of its line is not the one that it did last. Who is about to sleep says so first and looks
+// once more; who gives or answers does so first and looks then for a sleeper: one of them sees the other.
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +27,7 @@ struct Job {
   void* data;
   int32_t count;
   int32_t threads;
+  int64_t spin_ns;  // how long its threads wait awake for one another
 };
 
 // What a thread's share of a job came to: the error of its lowest failing task.
@@ -31,31 +36,38 @@ struct Share {
   TnValue error;
 };
 
-struct alignas(64) Worker {
-  std::atomic<const Job*> job;  // what to run next; the worker clears it
-  std::atomic<int32_t> parked;  // 1 while the worker sleeps, or is about to
+using Turn = std::atomic<uint32_t>;
+
+struct Worker {
+  // Written by the caller.
+  alignas(64) Turn turn;
+  std::atomic<bool> caller_sleeps;
+  Job job;
+  // Written by the worker.
+  alignas(64) Turn done;  // the turn that it did last
+  std::atomic<bool> sleeps;
   Share share;
-  bool started;
+  // Written by the caller that starts it.
+  alignas(64) bool started;
 };
 
 struct Pool {
-  pthread_mutex_t busy;          // held by the caller whose job runs
-  std::atomic<int32_t> pending;  // workers that have not finished their share
-  std::atomic<int32_t> waiting;  // 1 while the caller sleeps, or is about to
+  std::atomic<bool> busy;        // a caller's job runs
   std::atomic<int32_t> threads;  // 0: not decided yet
-  bool fork_handled;
+  bool fork_handled;             // this and the next: read and written by who made it busy
+  int32_t cores;
   Worker workers[kMaxThreads];  // [0] is the caller and has no thread
 };
-Pool pool = {PTHREAD_MUTEX_INITIALIZER, {}, {}, {}, false, {}};
+Pool pool;
 
 thread_local bool inside_task;
 
-void futex_wait(std::atomic<int32_t>* word, int32_t value) {
-  syscall(SYS_futex, reinterpret_cast<int32_t*>(word), FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+void sleep_while(Turn& word, uint32_t value) {
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
 }
 
-void futex_wake(std::atomic<int32_t>* word) {
-  syscall(SYS_futex, reinterpret_cast<int32_t*>(word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+void wake(Turn& word) {
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
 void pause_cpu() {
@@ -72,36 +84,39 @@ int64_t now() {
   return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
-// Spins until `ready()` or the time is over; says which.
-template <class Ready>
-bool spin(Ready ready) {
-  for (int i = 0; i < 256; ++i) {
-    if (ready()) return true;
-    pause_cpu();
-  }
-  for (int64_t end = now() + kSpinNanoseconds; now() < end;)
-    for (int i = 0; i < 32; ++i) {
-      if (ready()) return true;
+// Waits until `word` is another than `value`: awake for a time, then asleep, with `asleep` set.
+void wait_for_change(Turn& word, uint32_t value, std::atomic<bool>& asleep, int64_t spin_ns) {
+  auto changed = [&] { return word.load(std::memory_order_acquire) != value; };
+  int64_t end = 0;
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (changed()) return;
       pause_cpu();
     }
-  return ready();
+    if (!end) end = now() + spin_ns;
+  } while (now() < end);
+  asleep.store(true);
+  while (word.load() == value) sleep_while(word, value);
+  asleep.store(false, std::memory_order_relaxed);
+}
+
+void change(Turn& word, uint32_t value, const std::atomic<bool>& other_sleeps) {
+  word.store(value);
+  if (other_sleeps.load()) wake(word);
 }
 
 // Runs tasks [begin, end) up to the first that fails.
 void run_range(const Job& job, int32_t begin, int32_t end, Share* share) {
   share->failed = -1;
-  inside_task = true;
   for (int32_t i = begin; i < end; ++i) {
     TnValue ret = {TN_NONE, 0, {0}};
-    if (job.task(job.data, i, job.count, &ret) == 0) {
-      tn_value_release(&ret);
-      continue;
+    if (job.task(job.data, i, job.count, &ret)) {
+      share->failed = i;
+      share->error = ret;
+      return;
     }
-    share->failed = i;
-    share->error = ret;
-    break;
+    tn_value_release(&ret);
   }
-  inside_task = false;
 }
 
 void run_share(const Job& job, int32_t thread, Share* share) {
@@ -112,123 +127,131 @@ void run_share(const Job& job, int32_t thread, Share* share) {
 void* work(void* argument) {
   auto index = static_cast<int32_t>(reinterpret_cast<intptr_t>(argument));
   Worker& w = pool.workers[index];
-  for (;;) {
-    const Job* job = nullptr;
-    auto given = [&] { return (job = w.job.load(std::memory_order_acquire)) != nullptr; };
-    while (!spin(given)) {
-      w.parked.store(1);
-      if (w.job.load() == nullptr) futex_wait(&w.parked, 1);
-      w.parked.store(0);
-    }
-    w.job.store(nullptr, std::memory_order_relaxed);
-    run_share(*job, index, &w.share);
-    if (pool.pending.fetch_sub(1) == 1 && pool.waiting.exchange(0)) futex_wake(&pool.waiting);
+  inside_task = true;
+  Job job = {};
+  for (uint32_t turn = w.done.load();;) {
+    wait_for_change(w.turn, turn, w.sleeps, job.spin_ns);
+    turn = w.turn.load(std::memory_order_acquire);
+    job = w.job;
+    run_share(job, index, &w.share);
+    change(w.done, turn, w.caller_sleeps);
   }
   return nullptr;
 }
 
-// The threads of the parent do not exist in a forked child.
+// The workers of the parent do not exist in a forked child.
 void forget_workers() {
-  pthread_mutex_init(&pool.busy, nullptr);
-  pool.pending.store(0);
-  pool.waiting.store(0);
   for (Worker& w : pool.workers) {
     w.started = false;
-    w.job.store(nullptr);
-    w.parked.store(0);
+    w.turn.store(0);
+    w.done.store(0);
+    w.sleeps.store(false);
+    w.caller_sleeps.store(false);
   }
   inside_task = false;
+  pool.busy.store(false);
 }
 
-int32_t available_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set)) return 1;
-  int32_t n = CPU_COUNT(&set);
-  return n < 1 ? 1 : n > kMaxThreads ? kMaxThreads : n;
+bool start_worker(int32_t index) {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes)) return false;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  sigset_t all, before;  // the signals of a process are for its own threads
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  int status = pthread_create(&thread, &attributes, work, reinterpret_cast<void*>(static_cast<intptr_t>(index)));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return status == 0;
 }
 
 // Starts the workers that are missing; how many threads there are, the caller included.
 int32_t start_workers(int32_t wanted) {
-  if (!pool.fork_handled) {
-    pool.fork_handled = true;
-    pthread_atfork(nullptr, nullptr, forget_workers);
-  }
+  if (!pool.fork_handled) pool.fork_handled = pthread_atfork(nullptr, nullptr, forget_workers) == 0;
   for (int32_t i = 1; i < wanted; ++i) {
-    if (pool.workers[i].started) continue;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    bool ok = pthread_create(&thread, &attributes, work, reinterpret_cast<void*>(static_cast<intptr_t>(i))) == 0;
-    pthread_attr_destroy(&attributes);
-    if (!ok) return i;
-    pool.workers[i].started = true;
+    bool& started = pool.workers[i].started;
+    if (!started) started = start_worker(i);
+    if (!started) return i;
   }
   return wanted;
 }
 
-int run_here(TnTask task, void* data, int32_t count, TnValue* ret) {
-  bool outer = inside_task;
-  Share share;
-  run_range(Job{task, data, count, 1}, 0, count, &share);
-  inside_task = outer;
+int32_t bounded(int64_t threads) {
+  return threads < 1 ? 1 : threads > kMaxThreads ? kMaxThreads : static_cast<int32_t>(threads);
+}
+
+int32_t available_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) ? 1 : bounded(CPU_COUNT(&set));
+}
+
+int finish(const Share& share, TnValue* ret) {
   if (share.failed < 0) return 0;
   *ret = share.error;
   return -1;
 }
 
+int run_here(const Job& job, TnValue* ret) {
+  Share share;
+  bool outer = inside_task;
+  inside_task = true;
+  run_range(job, 0, job.count, &share);
+  inside_task = outer;
+  return finish(share, ret);
+}
+
+int run_with_workers(const Job& job, TnValue* ret) {
+  for (int32_t i = 1; i < job.threads; ++i) {
+    Worker& w = pool.workers[i];
+    w.job = job;
+    change(w.turn, w.turn.load(std::memory_order_relaxed) + 1, w.sleeps);
+  }
+  Share own;
+  inside_task = true;
+  run_share(job, 0, &own);
+  inside_task = false;
+  int status = finish(own, ret);
+  // The error of the lowest failing task is the first among the shares, in order.
+  for (int32_t i = 1; i < job.threads; ++i) {
+    Worker& w = pool.workers[i];
+    uint32_t turn = w.turn.load(std::memory_order_relaxed);
+    wait_for_change(w.done, turn - 1, w.caller_sleeps, job.spin_ns);
+    if (status == 0)
+      status = finish(w.share, ret);
+    else if (w.share.failed >= 0)
+      tn_value_release(&w.share.error);
+  }
+  return status;
+}
+
 }  // namespace
 
 int32_t thread_count() {
-  int32_t n = pool.threads.load();
+  int32_t n = pool.threads.load(std::memory_order_relaxed);
   if (n) return n;
-  n = available_cores();
-  if (const char* text = getenv("TENON_NUM_THREADS")) {
-    long wanted = strtol(text, nullptr, 10);
-    if (wanted >= 1) n = static_cast<int32_t>(wanted < kMaxThreads ? wanted : kMaxThreads);
-  }
+  const char* text = getenv("TENON_NUM_THREADS");
+  long wanted = text ? strtol(text, nullptr, 10) : 0;
+  n = wanted >= 1 ? bounded(wanted) : available_cores();
   int32_t none = 0;
   return pool.threads.compare_exchange_strong(none, n) ? n : none;
 }
 
-void set_thread_count(int32_t count) { pool.threads.store(count < 1 ? 1 : count < kMaxThreads ? count : kMaxThreads); }
+void set_thread_count(int32_t count) { pool.threads.store(bounded(count)); }
 
 int parallel_for(TnTask task, void* data, int32_t count, TnValue* ret) {
   *ret = TnValue{TN_NONE, 0, {0}};
-  int32_t wanted = thread_count();
-  if (wanted > count) wanted = count;
+  Job job = {task, data, count, thread_count(), 0};
+  if (job.threads > count) job.threads = count;
   // A task that calls parallel_for, and a caller that comes while another one's job runs, do their work themselves.
-  if (wanted <= 1 || inside_task || pthread_mutex_trylock(&pool.busy)) return run_here(task, data, count, ret);
-  int32_t threads = start_workers(wanted);
-  Job job = {task, data, count, threads};
-  pool.pending.store(threads - 1);
-  for (int32_t i = 1; i < threads; ++i) {
-    Worker& w = pool.workers[i];
-    w.job.store(&job);
-    if (w.parked.exchange(0)) futex_wake(&w.parked);
-  }
-  Share own;
-  run_share(job, 0, &own);
-  auto done = [&] { return pool.pending.load(std::memory_order_acquire) == 0; };
-  while (!spin(done)) {
-    pool.waiting.store(1);
-    if (!done()) futex_wait(&pool.waiting, 1);
-    pool.waiting.store(0);
-  }
-  // The error of the lowest failing task is the first among the shares, in order.
-  bool failed = own.failed >= 0;
-  if (failed) *ret = own.error;
-  for (int32_t i = 1; i < threads; ++i) {
-    Share& share = pool.workers[i].share;
-    if (share.failed < 0) continue;
-    if (failed)
-      tn_value_release(&share.error);
-    else
-      *ret = share.error;
-    failed = true;
-  }
-  pthread_mutex_unlock(&pool.busy);
-  return failed ? -1 : 0;
+  if (job.threads <= 1 || inside_task || pool.busy.exchange(true, std::memory_order_acquire)) return run_here(job, ret);
+  job.threads = start_workers(job.threads);
+  // Threads that outnumber the cores would wait awake for one that is not running.
+  if (!pool.cores) pool.cores = available_cores();
+  job.spin_ns = job.threads <= pool.cores ? kSpinNanoseconds : 0;
+  int status = run_with_workers(job, ret);
+  pool.busy.store(false, std::memory_order_release);
+  return status;
 }
 
 }  // namespace tenon::rt
