@@ -28,7 +28,7 @@ struct Options {
     if (given && given->type_index == TN_MAP)
       m = Value::view(*given).ref<Map>();
     else if (given && given->type_index != TN_NONE)
-      throw Error(TN_ERROR_TYPE, std::string(what) + " take a map, not " + value_kind(Value::view(*given)));
+      throw Error(TN_ERROR_TYPE, "the options of " + std::string(what) + " are a map, not " + value_kind(Value::view(*given)));
     map = complete_options(b, schemas, m, {what, {}});
   }
   const Value& operator[](std::string_view key) const { return *map.find(key); }
@@ -62,7 +62,7 @@ int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
     const Options o(b, options,
                     {row("plugin_dirs", OptionType::kList), row("config", OptionType::kString),
                      row("search_defaults", OptionType::kBool, Value(true)), row("target", OptionType::kString)},
-                    "the options of a session");
+                    "a session");
     auto made = std::make_unique<TnSession>(
         RegistryOptions{o.texts("plugin_dirs"), o.text("config"), o.flag("search_defaults")});
     if (!o.text("target").empty()) made->session.set_target(parse_target(b, o.text("target")));
@@ -169,7 +169,7 @@ int run_pipeline(TnSession* s, const TnNode* module, const TnValue* pipeline_val
                     {row("verify", OptionType::kBool, Value(true)), row("dump_dir", OptionType::kString),
                      row("stop_after", OptionType::kString), row("start_from", OptionType::kString),
                      row("disable", OptionType::kList), row("on_pass", OptionType::kAny)},
-                    "the options of run_pipeline");
+                    "run_pipeline");
     RunOptions run;
     run.verify = o.flag("verify");
     run.dump_dir = o.text("dump_dir");
@@ -197,16 +197,27 @@ int register_function(TnSession* s, const char* name, const TnValue* function, T
   });
 }
 
-Map map_or_empty(const TnValue* v) { return v && v->type_index == TN_MAP ? Value::view(*v).ref<Map>() : Map(); }
+// A map, none, or the text of one: {opt_level: 3}.
+Map options_of(TnSession* s, const TnValue* given) {
+  if (!given || given->type_index == TN_NONE) return Map();
+  Value v = Value::share(*given);
+  if (v.is_string()) {
+    const std::string from = "the options";
+    v = yaml_value(s->b, parse_yaml(std::string(v.as_string()), from), from);
+  }
+  if (!v.is_map()) throw Error(TN_ERROR_TYPE, "options are a map, such as {opt_level: 3}, not " + value_kind(v));
+  return v.ref<Map>();
+}
 
 int load(TnSession* s, const TnNode* module, const char* executor, const TnValue* options, TnValue* ret) {
   return slot(
-      ret, [&] { return s->session.load(Builder::borrow(module), executor ? executor : "", map_or_empty(options)); });
+      ret, [&] { return s->session.load(Builder::borrow(module), executor ? executor : "", options_of(s, options)); });
 }
 
 int generate(TnSession* s, const TnNode* module, const char* codegen, const TnValue* options, TnValue* ret) {
-  return slot(
-      ret, [&] { return s->session.generate(Builder::borrow(module), codegen ? codegen : "", map_or_empty(options)); });
+  return slot(ret, [&] {
+    return s->session.generate(Builder::borrow(module), codegen ? codegen : "", options_of(s, options));
+  });
 }
 
 }  // namespace

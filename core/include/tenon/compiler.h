@@ -76,7 +76,7 @@ typedef struct TnCompiler {
   /* An external function for the modules loaded from then on; a none value removes it. */
   int (*register_function)(TnSession* session, const char* name, const TnValue* function, TnValue* ret);
   /* Makes a module callable: a map from the names of its public functions to function values. `executor` is the id of a
-   * plugin, or null for the first that is installed. `options`: none or a map. */
+   * plugin, or null for the first that is installed. `options`: none, a map, or its text "{opt_level: 3}". */
   int (*load)(TnSession* session, const TnNode* module, const char* executor, const TnValue* options, TnValue* ret);
   /* The payload that a code generator makes (ext/codegen.h). `codegen` as above, by the kind of the target. */
   int (*generate)(TnSession* session, const TnNode* module, const char* codegen, const TnValue* options, TnValue* ret);
