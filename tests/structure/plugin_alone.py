@@ -2,6 +2,7 @@
 
   plugin_alone.py install --build BUILD --work WORK         the SDK into WORK/sdk
   plugin_alone.py build NAME --source TREE --work WORK      the plugin TREE/plugins/NAME in WORK/NAME
+  plugin_alone.py build NAME --folder FOLDER --source TREE --work WORK      a plugin elsewhere in the tree
   plugin_alone.py mutations --source TREE --work WORK       plugins that lean on the checkout must fail
 """
 import argparse
@@ -55,11 +56,11 @@ def leans_on_checkout(output: pathlib.Path, checkout: pathlib.Path):
             raise Failed(f"the build read or named a file of {checkout}/{part}")
 
 
-def build(name: str, source: pathlib.Path, work: pathlib.Path, checkout: pathlib.Path):
+def build(name: str, origin: pathlib.Path, work: pathlib.Path, checkout: pathlib.Path):
     folder, sdk = work / name / "plugin", work / name / "sdk"
     shutil.rmtree(work / name, ignore_errors=True)
     (work / name).mkdir(parents=True)
-    shutil.copytree(source / "plugins" / name, folder)
+    shutil.copytree(origin, folder)
     # The SDK with all plugins but this one, so that only what is built here can be loaded.
     shutil.copytree(work / "sdk", sdk, copy_function=os.link, ignore=lambda path, names: (
         [name] if pathlib.Path(path) == work / "sdk/lib/tenon/plugins" else []))
@@ -118,7 +119,7 @@ def mutations(source: pathlib.Path, work: pathlib.Path):
                         "plugins/probe/manifest.yaml": MANIFEST,
                         "plugins/probe/src/probe.c": CODE.replace("LINE", line.replace("{source}", str(source)))})(planted)
             try:
-                build("probe", planted, work, source)
+                build("probe", planted / "plugins/probe", work, source)
             except Failed as e:
                 if title is None:
                     raise
@@ -133,6 +134,7 @@ def main():
     parser.add_argument("verb", choices=["install", "build", "mutations"])
     parser.add_argument("name", nargs="?")
     parser.add_argument("--source", type=pathlib.Path)
+    parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     args = parser.parse_args()
@@ -140,7 +142,9 @@ def main():
         if args.verb == "install":
             install(args.build, args.work)
         elif args.verb == "build":
-            build(args.name, args.source.resolve(), args.work.resolve(), args.source.resolve())
+            source = args.source.resolve()
+            origin = args.folder.resolve() if args.folder else source / "plugins" / args.name
+            build(args.name, origin, args.work.resolve(), source)
         else:
             mutations(args.source.resolve(), args.work.resolve())
     except Failed as e:
