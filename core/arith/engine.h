@@ -96,6 +96,7 @@ class Engine {
   Truth boolean(const Node& n);
   Node rebuild(const Node& n);
   Node let(const Node& n);
+  bool mentions(const Node& tree, const Node& var);
   Node branch(const Node& n);                         // Select and if_then_else of neither integers nor booleans
   bool integers(const Node& a, const Node& b) const;  // of one dtype that is reasoned about
   Linear variable(const Node& n);
@@ -259,16 +260,20 @@ class Engine {
 // Assumptions made for part of an expression; undone at the end.
 class Engine::Scope {
  public:
-  explicit Scope(Engine& e) : engine_(e), mark_(e.mark()) { e.memos_.emplace_back(); }
+  // What was simplified before is not taken over, unless the assumptions are about what occurs nowhere else.
+  explicit Scope(Engine& e, bool about_new = false) : engine_(e), mark_(e.mark()), about_new_(about_new) {
+    if (!about_new_) e.memos_.emplace_back();
+  }
   ~Scope() {
     engine_.undo(mark_);
-    engine_.memos_.pop_back();
+    if (!about_new_) engine_.memos_.pop_back();
   }
   Scope(const Scope&) = delete;
 
  private:
   Engine& engine_;
   size_t mark_;
+  bool about_new_;
 };
 
 template <class F>

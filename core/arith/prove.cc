@@ -76,7 +76,7 @@ Wide Engine::lower(const Linear& x, int depth, Wide goal) {
   Interval plain = interval(x);
   if (plain.lo >= goal) return plain.lo;
   Wide best = round_up(plain.lo, modular(x));
-  if (best >= goal || depth == 0 || plain.hi < goal) return best;
+  if (best >= goal || depth == 0 || (plain.hi < goal && goal < kInfinite)) return best;
   for (const Term& t : x) {
     Atom* a = t.atom;
     if (a->op != Op::Min && a->op != Op::Max && a->op != Op::Select && a->op != Op::IfThenElse) continue;

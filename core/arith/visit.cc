@@ -22,25 +22,6 @@ std::string_view intrinsic_of(const Node& n) {
   return c && c->op().is<ir::Op>() ? c->op().to<ir::Op>().id() : std::string_view();
 }
 
-bool mentions(const Node& tree, const Node& var) {
-  std::unordered_set<const TnNode*> seen;
-  std::vector<const Node*> work{&tree};
-  while (!work.empty()) {
-    const Node& n = *work.back();
-    work.pop_back();
-    if (n.same_as(var)) return true;
-    if (n.depth() == 1 || !seen.insert(n.get()).second) continue;
-    for (uint32_t i = 0; i < n.slot_count(); ++i) {
-      const Value& v = n.slot(i);
-      if (v.is_node()) work.push_back(&as_node(v));
-      if (v.is_array())
-        for (const Value& e : v.ref<Array>())
-          if (e.is_node()) work.push_back(&as_node(e));
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 bool Engine::integers(const Node& a, const Node& b) const {
@@ -387,11 +368,31 @@ Node Engine::branch(const Node& n) {
   return b_.make(n.kind(), slots, n.span());
 }
 
+bool Engine::mentions(const Node& tree, const Node& var) {
+  std::unordered_set<const TnNode*> seen;
+  std::vector<const Node*> work{&tree};
+  while (!work.empty()) {
+    const Node& n = *work.back();
+    work.pop_back();
+    spend();
+    if (n.same_as(var)) return true;
+    if (n.depth() == 1 || !seen.insert(n.get()).second) continue;
+    for (uint32_t i = 0; i < n.slot_count(); ++i) {
+      const Value& v = n.slot(i);
+      if (v.is_node()) work.push_back(&as_node(v));
+      if (v.is_array())
+        for (const Value& e : v.ref<Array>())
+          if (e.is_node()) work.push_back(&as_node(e));
+    }
+  }
+  return false;
+}
+
 Node Engine::let(const Node& n) {
   const tir::Let& l = n.to<tir::Let>();
   DLDataType t = l.value().dtype();
   Node value = any(l.value());
-  Scope scope(*this);
+  Scope scope(*this, true);
   if (is_analyzed(t) && same_dtype(l.var().dtype(), t)) {
     Linear x = integer(value);
     Atom* var = leaf(l.var());
