@@ -36,6 +36,7 @@ struct Call {
   Value replaced;  // when it is something: the second argument
   int64_t bound[3] = {};
   void* data[6] = {};
+  std::vector<Value> args;  // alive as long as `data`, which points at the scalars in it
 
   // "accepted", or the error: "CODE message | hint".
   std::string run() {
@@ -48,7 +49,7 @@ struct Call {
                          shapes[i].data(),
                          strides[i].empty() ? nullptr : strides[i].data(),
                          i == 1 ? byte_offset : 0});
-    std::vector<Value> args;
+    args.clear();
     for (DLTensor& t : tensors) args.emplace_back(&t);
     if (!replaced.is_none()) args[1] = replaced;
     args.insert(args.end(), extra.begin(), extra.end());
