@@ -112,12 +112,14 @@ llvm::Value* FunctionEmitter::branch(llvm::Value* condition, llvm::Type* type,
                                      const std::function<llvm::Value*()>& if_false) {
   llvm::BasicBlock *yes = block("if_true"), *no = block("if_false"), *end = block("value");
   ir_.CreateCondBr(condition, yes, no);
+  ++conditional_;
   ir_.SetInsertPoint(yes);
   llvm::Value* a = if_true();
   yes = ir_.GetInsertBlock();
   ir_.CreateBr(end);
   ir_.SetInsertPoint(no);
   llvm::Value* b = if_false();
+  --conditional_;
   no = ir_.GetInsertBlock();
   ir_.CreateBr(end);
   ir_.SetInsertPoint(end);
@@ -183,6 +185,36 @@ llvm::Value* FunctionEmitter::binary_arith(uint32_t kind, DLDataType type, llvm:
   }
 }
 
+// Signed division by what is not zero; `positive` and `not_minus_one` say what is known of y.
+llvm::Value* divide_signed(llvm::IRBuilder<>& ir, uint32_t kind, llvm::Value* x, llvm::Value* y, bool positive,
+                           bool not_minus_one) {
+  llvm::Type* t = x->getType();
+  llvm::Value* zero = llvm::Constant::getNullValue(t);
+  bool modulo = kind == TN_KIND_tir_FloorMod || kind == TN_KIND_tir_TruncMod;
+  bool floors = kind == TN_KIND_tir_FloorDiv || kind == TN_KIND_tir_FloorMod;
+  llvm::Value* is_minus_one = nullptr;
+  llvm::Value* divisor = y;
+  if (!positive && !not_minus_one) {
+    is_minus_one = ir.CreateICmpEQ(y, llvm::Constant::getAllOnesValue(t));
+    divisor = ir.CreateSelect(is_minus_one, llvm::ConstantInt::get(t, 1), y);
+  }
+  llvm::Value *q = nullptr, *r = nullptr;
+  if (modulo || floors) r = ir.CreateSRem(x, divisor);
+  if (!modulo) q = ir.CreateSDiv(x, divisor);
+  if (floors) {
+    llvm::Value* below = positive
+                             ? ir.CreateICmpSLT(r, zero)
+                             : ir.CreateAnd(ir.CreateICmpNE(r, zero), ir.CreateICmpSLT(ir.CreateXor(r, divisor), zero));
+    if (modulo)
+      r = ir.CreateAdd(r, ir.CreateSelect(below, divisor, zero));
+    else
+      q = ir.CreateAdd(q, ir.CreateSExt(below, t));
+  }
+  // With the divisor -1 replaced by 1: the remainder is 0 either way, the quotient changes its sign.
+  if (is_minus_one && !modulo) q = ir.CreateSelect(is_minus_one, ir.CreateNeg(x), q);
+  return modulo ? r : q;
+}
+
 // Division of integers. Division by zero is an error of the program; the least value divided by -1 wraps.
 llvm::Value* FunctionEmitter::integer_division(uint32_t kind, const Node& e, const Node& a, const Node& b) {
   DLDataType type = a.dtype();
@@ -200,39 +232,24 @@ llvm::Value* FunctionEmitter::integer_division(uint32_t kind, const Node& e, con
   bool positive = least_divisor > 0;
   bool nonzero = positive || (imm && imm->value() != 0) || (scalar.dtype().lanes == 1 && ranges_.greatest(scalar) < 0);
   if (!nonzero) require(ir_.CreateICmpNE(y, zero), TN_ERROR_CHECK_FAILED, "an integer is divided by zero", e);
+  bool guarded = conditional_ > 0 && !t->isVectorTy() && !imm;  // see below
+  if (type.code != kDLInt && guarded) return ir_.CreateCall(m_.division(0, t), {x, y, ir_.getInt1(modulo)});
   if (type.code != kDLInt) return modulo ? ir_.CreateURem(x, y) : ir_.CreateUDiv(x, y);
 
   // What both know to be no less than zero needs no correction.
   int64_t least_dividend = a.dtype().lanes == 1 ? ranges_.least(a) : INT64_MIN;
   if (const auto* ramp = a.as<tir::Ramp>(); ramp && ranges_.least(ramp->stride()) >= 0)
     least_dividend = ranges_.least(ramp->base());
-  if (least_dividend >= 0 && positive) return modulo ? ir_.CreateURem(x, y) : ir_.CreateUDiv(x, y);
+  if (least_dividend >= 0 && positive && !guarded) return modulo ? ir_.CreateURem(x, y) : ir_.CreateUDiv(x, y);
   if (floors && imm && imm->value() > 0 && (imm->value() & (imm->value() - 1)) == 0) {
     if (modulo) return ir_.CreateAnd(x, llvm::ConstantInt::get(t, static_cast<uint64_t>(imm->value() - 1)));
     return ir_.CreateAShr(
         x, llvm::ConstantInt::get(t, static_cast<uint64_t>(__builtin_ctzll(static_cast<uint64_t>(imm->value())))));
   }
-  llvm::Value* divisor = y;
-  llvm::Value* is_minus_one = nullptr;
-  if (!positive && !(imm && imm->value() != -1)) {
-    is_minus_one = ir_.CreateICmpEQ(y, llvm::Constant::getAllOnesValue(t));
-    divisor = ir_.CreateSelect(is_minus_one, llvm::ConstantInt::get(t, 1), y);
-  }
-  llvm::Value *q = nullptr, *r = nullptr;
-  if (modulo || floors) r = ir_.CreateSRem(x, divisor);
-  if (!modulo) q = ir_.CreateSDiv(x, divisor);
-  if (floors) {
-    llvm::Value* below =
-        positive ? ir_.CreateICmpSLT(r, zero)
-                 : ir_.CreateAnd(ir_.CreateICmpNE(r, zero), ir_.CreateICmpSLT(ir_.CreateXor(r, divisor), zero));
-    if (modulo)
-      r = ir_.CreateAdd(r, ir_.CreateSelect(below, divisor, zero));
-    else
-      q = ir_.CreateAdd(q, ir_.CreateSExt(below, t));
-  }
-  // With the divisor -1 replaced by 1: the remainder is 0 either way, the quotient changes its sign.
-  if (is_minus_one && !modulo) q = ir_.CreateSelect(is_minus_one, ir_.CreateNeg(x), q);
-  return modulo ? r : q;
+  // LLVM 19 guards a division in a conditional part of a loop that it vectorises by the condition of the first lane
+  // alone when its operands are the same for all lanes. A function that no operand makes fail needs no guard.
+  if (guarded) return ir_.CreateCall(m_.division(kind, t), {x, y, ir_.getInt1(modulo)});
+  return divide_signed(ir_, kind, x, y, positive, imm && imm->value() != -1);
 }
 
 // Between integers: low bits. From a real to an integer: towards zero, ending at the integer's limits, NaN to zero.

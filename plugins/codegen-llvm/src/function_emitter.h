@@ -128,7 +128,13 @@ class FunctionEmitter {
   std::set<const TnNode*> data_dependent_;  // variables whose value comes from memory
   const Node* statement_ = nullptr;         // the nearest statement with a span, for messages
   int parallel_bodies_ = 0;
+  int conditional_ = 0;  // branches around what is emitted
 };
+
+// Signed division of integers by what is not zero; `positive` and `not_minus_one` say what is known of y.
+// (expressions.cc)
+llvm::Value* divide_signed(llvm::IRBuilder<>& ir, uint32_t kind, llvm::Value* x, llvm::Value* y, bool positive,
+                           bool not_minus_one);
 
 // The translation of an intrinsic ("tir.exp"); null when there is none. (intrinsics.cc)
 using EmitIntrinsic = llvm::Value* (*)(FunctionEmitter&, const ir::Call&);

@@ -224,6 +224,35 @@ llvm::Function* ModuleEmitter::fail_function() {
   return fail_;
 }
 
+llvm::Function* ModuleEmitter::division(uint32_t kind, llvm::Type* t) {
+  bool floors = kind == TN_KIND_tir_FloorDiv || kind == TN_KIND_tir_FloorMod;
+  std::string name = std::string(kind == 0 ? "tenon.divide_unsigned.i"
+                                 : floors  ? "tenon.divide_floor.i"
+                                           : "tenon.divide.i") +
+                     std::to_string(t->getIntegerBitWidth());
+  if (llvm::Function* known = out_.getFunction(name)) return known;
+  llvm::Function* f = new_function(llvm::FunctionType::get(t, {t, t, llvm::Type::getInt1Ty(context())}, false), name,
+                                   llvm::GlobalValue::InternalLinkage);
+  for (auto attribute : {llvm::Attribute::NoInline, llvm::Attribute::NoUnwind, llvm::Attribute::WillReturn,
+                         llvm::Attribute::Speculatable, llvm::Attribute::NoSync, llvm::Attribute::NoFree})
+    f->addFnAttr(attribute);
+  f->setMemoryEffects(llvm::MemoryEffects::none());
+  llvm::IRBuilder<> ir(llvm::BasicBlock::Create(context(), "entry", f));
+  llvm::Value *x = f->getArg(0), *y = f->getArg(1), *zero = llvm::Constant::getNullValue(t);
+  llvm::Value* is_zero = ir.CreateICmpEQ(y, zero);
+  y = ir.CreateSelect(is_zero, llvm::ConstantInt::get(t, 1), y);
+  llvm::Value *q, *r;
+  if (kind == 0) {
+    q = ir.CreateUDiv(x, y);
+    r = ir.CreateURem(x, y);
+  } else {
+    q = divide_signed(ir, floors ? TN_KIND_tir_FloorDiv : TN_KIND_tir_TruncDiv, x, y, false, false);
+    r = divide_signed(ir, floors ? TN_KIND_tir_FloorMod : TN_KIND_tir_TruncMod, x, y, false, false);
+  }
+  ir.CreateRet(ir.CreateSelect(is_zero, zero, ir.CreateSelect(f->getArg(2), r, q)));
+  return f;
+}
+
 llvm::Function* ModuleEmitter::release_function() {
   if (release_) return release_;
   llvm::Type* ptr = llvm::PointerType::getUnqual(context());

@@ -67,6 +67,9 @@ class ModuleEmitter {
   llvm::Function* fail_function();
   // void release(TnValue*): gives up the reference that the value holds, as tn_value_release.
   llvm::Function* release_function();
+  // t divide(t x, t y, i1 modulo): division that no operand makes fail; 0 when y is 0. Of signed integers in the way of
+  // `kind`, of unsigned ones when it is 0.
+  llvm::Function* division(uint32_t kind, llvm::Type* t);
 
   // ---- Types
   llvm::Type* type_of(DLDataType t);      // as a value in a register

@@ -222,6 +222,7 @@ void FunctionEmitter::stmt_if(const tir::IfThenElse& s) {
   llvm::BasicBlock *then_block = block("then"), *end = block("end");
   llvm::BasicBlock* else_block = has_else ? block("else") : end;
   ir_.CreateCondBr(condition, then_block, else_block);
+  ++conditional_;
   ir_.SetInsertPoint(then_block);
   {
     Ranges::Scope holds(ranges_, s.condition());
@@ -234,6 +235,7 @@ void FunctionEmitter::stmt_if(const tir::IfThenElse& s) {
     stmt(as_node(s.else_case()));
     if (reachable()) ir_.CreateBr(end);
   }
+  --conditional_;
   ir_.SetInsertPoint(end);
 }
 

@@ -40,6 +40,14 @@ Value load_one(const Node& function, const char* executor, const Builder::Entrie
   return *load(module_of({{"main", Value(function)}}), executor, imports, options).find("main");
 }
 
+Node run_pipeline(const Node& module, const char* pipeline) {
+  Value name(pipeline), none;
+  Value v = call([&](TnValue* ret) {
+    return tn_compiler()->run_pipeline(host().session, module.get(), name.ptr(), none.ptr(), ret);
+  });
+  return as_node(*v.ref<Map>().find("module"));
+}
+
 Map generate(const Node& module, const Builder::Entries& options, const std::string& target) {
   Host& h = host();
   call([&](TnValue* ret) { return tn_compiler()->set_target(h.session, target.c_str(), ret); });

@@ -18,6 +18,8 @@ Map load(const Node& module, const char* executor = "codegen-llvm", const Builde
          const Builder::Entries& options = {});
 Value load_one(const Node& function, const char* executor = "codegen-llvm", const Builder::Entries& imports = {},
                const Builder::Entries& options = {});
+// The module after a pipeline, verified after every pass.
+Node run_pipeline(const Node& module, const char* pipeline);
 // The payload for this machine, or for another target.
 Map generate(const Node& module, const Builder::Entries& options = {}, const std::string& target = "cpu");
 

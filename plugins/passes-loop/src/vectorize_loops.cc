@@ -100,9 +100,9 @@ class Body : public Rewriter {
     vectors_[scalar.get()] = vector;
   }
   void refuse_loads(const Node& e) const {
-    b_.walk(Value(e), [&](const Node& n) {
-      if (n.is<tir::BufferLoad>()) throw Refusal{"a conditional value reads memory"};
-    });
+    bool loads = false;
+    b_.walk(Value(e), [&](const Node& n) { loads = loads || n.is<tir::BufferLoad>(); });
+    if (loads) throw Refusal{"a conditional value reads memory"};
   }
   Array visit_indices(const Array& indices) {
     std::vector<Node> out;
