@@ -29,6 +29,7 @@ struct Call {
   std::vector<size_t> offsets = {0, 100, 200, 300};
   uint64_t byte_offset = 0;
   std::vector<DLTensor> tensors;
+  std::vector<Value> args;  // `data` points into them
   std::vector<Value> extra = {Value(0.5), Value(2)};
   DLDataType dtype = kFloat32;
   DLDeviceType device = kDLCPU;
