@@ -23,12 +23,15 @@ SAME(offsetof(TnTensor, tensor), 24);
 SAME(offsetof(TnArray, data), 24);
 SAME(offsetof(TnArray, size), 32);
 SAME(sizeof(TnMapEntry), 32);
+SAME(offsetof(TnMapEntry, value), 16);
 SAME(offsetof(TnMap, data), 24);
 SAME(offsetof(TnFunction, call), 24);
 SAME(offsetof(TnFunction, reserved), 32);
 SAME(offsetof(TnFunction, context), 40);
 SAME(offsetof(TnError, code), 24);
 SAME(offsetof(TnError, message), 32);
+SAME(offsetof(TnError, where), 40);
+SAME(offsetof(TnError, hint), 48);
 SAME(offsetof(TnError, cause), 56);
 
 SAME(offsetof(TnNode, kind), 24);
@@ -36,23 +39,35 @@ SAME(offsetof(TnNode, depth), 28);
 SAME(offsetof(TnNode, hash), 32);
 SAME(offsetof(TnNode, span), 40);
 SAME(offsetof(TnNode, slot_count), 48);
+SAME(offsetof(TnNode, reserved), 52);
 SAME(offsetof(TnNode, slots), 56);
 
-SAME(offsetof(TnPlugin, abi_version), 8);
-SAME(offsetof(TnPlugin, id), 16);
-SAME(offsetof(TnPlugin, create), 32);
-SAME(offsetof(TnHost, runtime), 16);
-SAME(offsetof(TnHost, service), 24);
+SAME(offsetof(TnSpan, source), 24);
+SAME(offsetof(TnSpan, line), 32);
+SAME(offsetof(TnConstant, data), 24);
+SAME(offsetof(TnConstant, size), 32);
+SAME(offsetof(TnConstant, digest), 40);
+SAME(offsetof(TnKindSchema, slots), 40);
+SAME(sizeof(TnSlotSchema), 16);
 
 SAME(sizeof(TnParam), 40);
-SAME(offsetof(TnSignature, params), 24);
+SAME(offsetof(TnParam, kind), 8);
+SAME(offsetof(TnParam, flags), 12);
+SAME(offsetof(TnParam, dtype), 16);
+SAME(offsetof(TnParam, ndim), 20);
+SAME(offsetof(TnParam, symbol), 24);
+SAME(offsetof(TnParam, dims), 32);
 SAME(offsetof(TnModuleContext, runtime), 8);
 SAME(offsetof(TnModuleContext, imports), 16);
 SAME(offsetof(TnModuleContext, constants), 24);
 
 /* Indices that other systems share, and numbers that stand for ever. */
 SAME(TN_STRING, 65);
+SAME(TN_ERROR, 67);
+SAME(TN_FUNCTION, 68);
+SAME(TN_SHAPE, 69);
 SAME(TN_TENSOR, 70);
+SAME(TN_ARRAY, 71);
 SAME(TN_MAP, 72);
 SAME(TN_KIND_ir_Var, 1);
 SAME(TN_KIND_tir_For, 128);

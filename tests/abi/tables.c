@@ -1,0 +1,115 @@
+/* The order of the slots in every table that crosses a library boundary: slots are only appended. A row says which
+ * pointer-sized word of its table a slot is. */
+#include <tenon/compiler.h>
+#include <tenon/ext/arith.h>
+#include <tenon/ext/codegen.h>
+#include <tenon/ext/executor.h>
+#include <tenon/ext/linker.h>
+#include <tenon/ext/op.h>
+#include <tenon/ext/pass.h>
+#include <tenon/runtime.h>
+
+#define WORD(Table, n, slot) _Static_assert(offsetof(Table, slot) == 8 * (n), #Table "." #slot " has moved")
+
+WORD(TnPlugin, 0, size);
+WORD(TnPlugin, 1, abi_version);
+WORD(TnPlugin, 2, id);
+WORD(TnPlugin, 3, version);
+WORD(TnPlugin, 4, create);
+WORD(TnPlugin, 5, destroy);
+WORD(TnPlugin, 6, capability);
+
+WORD(TnHost, 0, size);
+WORD(TnHost, 1, self);
+WORD(TnHost, 2, runtime);
+WORD(TnHost, 3, service);
+
+WORD(TnRuntime, 0, size);
+WORD(TnRuntime, 1, abi_version);
+WORD(TnRuntime, 2, string);
+WORD(TnRuntime, 3, bytes);
+WORD(TnRuntime, 4, shape);
+WORD(TnRuntime, 5, array);
+WORD(TnRuntime, 6, map);
+WORD(TnRuntime, 7, error);
+WORD(TnRuntime, 8, function);
+WORD(TnRuntime, 9, object);
+WORD(TnRuntime, 10, type_index);
+WORD(TnRuntime, 11, type_key);
+WORD(TnRuntime, 12, tensor);
+WORD(TnRuntime, 13, tensor_from_dlpack);
+WORD(TnRuntime, 14, tensor_from_dlpack_versioned);
+WORD(TnRuntime, 15, tensor_to_dlpack);
+WORD(TnRuntime, 16, tensor_to_dlpack_versioned);
+WORD(TnRuntime, 17, tensor_view);
+WORD(TnRuntime, 18, check_arguments);
+WORD(TnRuntime, 19, parallel_for);
+WORD(TnRuntime, 20, thread_count);
+WORD(TnRuntime, 21, set_thread_count);
+WORD(TnRuntime, 22, workspace_alloc);
+WORD(TnRuntime, 23, workspace_free);
+WORD(TnRuntime, 24, artifact_open);
+WORD(TnRuntime, 25, sha256);
+
+WORD(TnSignature, 0, size);
+WORD(TnSignature, 1, param_size);
+WORD(TnSignature, 2, name);
+WORD(TnSignature, 3, params);
+WORD(TnSignature, 4, param_count);
+WORD(TnSignature, 5, symbols);
+
+WORD(TnHostIr, 0, size);
+WORD(TnHostIr, 1, self);
+WORD(TnHostIr, 2, schema);
+WORD(TnHostIr, 3, find_kind);
+WORD(TnHostIr, 4, make);
+WORD(TnHostIr, 5, span);
+WORD(TnHostIr, 6, structural_equal);
+WORD(TnHostIr, 7, content_key);
+WORD(TnHostIr, 8, substitute);
+WORD(TnHostIr, 9, walk);
+WORD(TnHostIr, 10, rewrite);
+WORD(TnHostIr, 11, verify);
+WORD(TnHostIr, 12, print);
+WORD(TnHostIr, 13, parse);
+WORD(TnHostIr, 14, encode);
+WORD(TnHostIr, 15, decode);
+WORD(TnHostIr, 16, constant);
+WORD(TnHostIr, 17, renew);
+
+WORD(TnHostArith, 0, size);
+WORD(TnHostArith, 1, self);
+WORD(TnHostArith, 2, create);
+WORD(TnHostArith, 3, destroy);
+WORD(TnHostArith, 4, bind_range);
+WORD(TnHostArith, 5, bind_value);
+WORD(TnHostArith, 6, enter_constraint);
+WORD(TnHostArith, 7, leave_constraint);
+WORD(TnHostArith, 8, simplify);
+WORD(TnHostArith, 9, can_prove);
+WORD(TnHostArith, 10, bounds);
+WORD(TnHostArith, 11, modular);
+
+WORD(TnHostOps, 1, self);
+WORD(TnHostOps, 2, find);
+WORD(TnHostOps, 3, infer_type);
+WORD(TnHostOps, 4, compute);
+WORD(TnOp, 1, infer_type);
+WORD(TnOp, 2, compute);
+WORD(TnOp, 3, evaluate);
+
+WORD(TnContext, 1, self);
+WORD(TnContext, 2, target);
+WORD(TnContext, 3, report);
+WORD(TnContext, 4, cancelled);
+WORD(TnContext, 5, signature);
+WORD(TnPass, 1, run_module);
+WORD(TnPass, 2, run_function);
+WORD(TnCodegen, 1, generate);
+WORD(TnExecutor, 1, load);
+WORD(TnLinker, 1, link);
+
+WORD(TnCompiler, 0, size);
+WORD(TnCompiler, 1, abi_version);
+WORD(TnCompiler, 2, version);
+WORD(TnCompiler, 3, runtime);
