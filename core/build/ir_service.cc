@@ -3,17 +3,13 @@
 #include <filesystem>
 
 #include "ir/ir_table.h"
-#if __has_include("script/parse.h")
 #include "script/parse.h"
 #include "script/print.h"
-#define TENON_HAS_SCRIPT 1
-#endif
 
 namespace tenon {
 
 IrService::IrService() : table_(ir_table()) {
   table_.self = this;
-#if TENON_HAS_SCRIPT
   table_.parse = [](void* self, const char* text, size_t size, const char* file, TnValue* ret) -> int {
     return guard(tn_runtime(), ret,
                  [&] { return static_cast<IrService*>(self)->parse({text, size}, file ? file : ""); });
@@ -25,14 +21,12 @@ IrService::IrService() : table_(ir_table()) {
           static_cast<IrService*>(self)->print(Value::view(*tree), given.is_map() ? given.ref<Map>() : Map()));
     });
   };
-#endif
   table_.constant = [](void* self, const DLTensor* tensor, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] { return Value(static_cast<IrService*>(self)->constants_.add(*tensor)); });
   };
 }
 
 Node IrService::parse(std::string_view text, const std::string& file) {
-#if TENON_HAS_SCRIPT
   ParseContext context;
   if (ops_) {
     context.find_op = [this](std::string_view id) { return find_op(id); };
@@ -41,13 +35,9 @@ Node IrService::parse(std::string_view text, const std::string& file) {
   context.find_constant = [&](std::string_view digest) { return find_constant(digest, file); };
   context.make_constant = [this](const DLTensor& tensor) { return Value(constants_.add(tensor)); };
   return tenon::parse(text, file, context);
-#else
-  throw Error(TN_ERROR_UNSUPPORTED, "the text form is not built in: " + std::string(text.substr(0, 0)), file);
-#endif
 }
 
 std::string IrService::print(const Value& tree, const Map& given) {
-#if TENON_HAS_SCRIPT
   PrintOptions options;
   for (const Map::Entry& e : given) {
     if (e.key() == "module_name" && e.value().is_string())
@@ -62,11 +52,6 @@ std::string IrService::print(const Value& tree, const Map& given) {
   }
   if (ops_) options.find_op = [this](std::string_view id) { return find_op(id); };
   return tenon::print(tree, options);
-#else
-  (void)tree;
-  (void)given;
-  throw Error(TN_ERROR_UNSUPPORTED, "the text form is not built in");
-#endif
 }
 
 Value IrService::find_op(std::string_view id) {

@@ -15,12 +15,6 @@ bool is_function(const Node& n) {
   return false;
 }
 
-std::string kind_name(const Builder& b, const Value& v) {
-  if (!v.is_node()) return "a value that is no IR node";
-  const TnKindSchema* schema = b.ir()->schema(b.ir()->self, as_node(v).kind());
-  return schema ? schema->id : "a node of an unknown kind";
-}
-
 class FunctionMapper {
  public:
   FunctionMapper(const Builder& b, const PassInfo& pass, const Node& module) : b_(b), pass_(pass), module_(module) {
@@ -78,7 +72,7 @@ class FunctionMapper {
 
  private:
   Error bug(const std::string& function, const std::string& what) const {
-    return Error(TN_ERROR_PLUGIN, "for the function '" + function + "', the pass " + pass_.full_name() + " " + what, {},
+    return Error(TN_ERROR_PLUGIN, "function '" + function + "': it " + what, {},
                  "this is a bug of the plugin '" + pass_.plugin + "'");
   }
 
@@ -93,7 +87,7 @@ class FunctionMapper {
       made = pair[1].ref<Map>();
     }
     if (!first.is_node() || as_node(first).kind() != before.kind())
-      throw bug(name, "returned " + kind_name(b_, first) + " where " + kind_name(b_, before) + " is due");
+      throw bug(name, "returned " + kind_text(b_, first) + " where " + kind_text(b_, before) + " is due");
     Node after = as_node(first);
     if (made.empty()) {
       if (!after.same_as(before)) changed_.insert_or_assign(name, after);
@@ -103,10 +97,10 @@ class FunctionMapper {
     std::map<std::string, Node> added;
     for (const Map::Entry& e : made) {
       if (!e.value().is_node() || !is_function(as_node(e.value())))
-        throw bug(name, "returned " + kind_name(b_, e.value()) + " as the new function '" + std::string(e.key()) + "'");
+        throw bug(name, "returned " + kind_text(b_, e.value()) + " as the new function '" + std::string(e.key()) + "'");
       std::string hint(e.key());
       if (taken_.contains(hint) && refers_to(before, hint))
-        throw bug(name, "calls a new function '" + hint + "', but the function already refers to another of that name");
+        throw bug(name, "makes a new function '" + hint + "', and the function already refers to another of that name");
       std::string unique = unique_name(hint);
       renamed.emplace(hint, unique);
       added.emplace(unique, as_node(e.value()));
@@ -150,6 +144,12 @@ class FunctionMapper {
 };
 
 }  // namespace
+
+std::string kind_text(const Builder& b, const Value& v) {
+  if (!v.is_node()) return value_kind(v);
+  const TnKindSchema* schema = b.ir()->schema(b.ir()->self, as_node(v).kind());
+  return schema ? schema->id : "a node of an unknown kind";
+}
 
 bool is_of_level(Level level, const Node& function) {
   switch (level) {

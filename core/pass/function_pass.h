@@ -17,6 +17,9 @@ using RunOnFunction = std::function<Value(const std::string& name, const Node& f
 // Throws TN_ERROR_PLUGIN for results that are not what TnPass.run_function may return.
 Node map_functions(const Builder& b, const PassInfo& pass, const Node& module, const RunOnFunction& run);
 
+// What a value is, for messages: the id of a node's kind, or "an integer".
+std::string kind_text(const Builder& b, const Value& v);
+
 // Whether passes of this level are run on the function.
 bool is_of_level(Level level, const Node& function);
 

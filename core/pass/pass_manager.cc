@@ -18,6 +18,16 @@ Error led_by(const std::string& lead, const Error& e) {
   return out;
 }
 
+std::string bug_hint(const PassInfo& pass) { return "this is a bug of the plugin '" + pass.plugin + "'"; }
+
+// An exception that nothing in the plugin foresaw reaches us as an internal error; it is the plugin's, not ours.
+Error blamed(const PassInfo& pass, Error e) {
+  if (e.code != TN_ERROR_INTERNAL) return e;
+  e.code = TN_ERROR_PLUGIN;
+  if (e.hint.empty()) e.hint = bug_hint(pass);
+  return e;
+}
+
 // Calls a slot of a plugin. An exception that escapes from it is the plugin's bug.
 template <class F>
 Value call_plugin(const PassInfo& pass, F&& f) {
@@ -26,11 +36,8 @@ Value call_plugin(const PassInfo& pass, F&& f) {
   try {
     status = f(&ret);
   } catch (const std::exception& e) {
-    throw Error(TN_ERROR_PLUGIN, std::string("let an exception escape: ") + e.what(), {},
-                "this is a bug of the plugin '" + pass.plugin + "'");
-  } catch (...) {
-    throw Error(TN_ERROR_PLUGIN, "let an exception escape", {}, "this is a bug of the plugin '" + pass.plugin + "'");
-  }
+    throw Error(TN_ERROR_PLUGIN, std::string("let an exception escape: ") + e.what(), {}, bug_hint(pass));
+  } catch (...) { throw Error(TN_ERROR_PLUGIN, "let an exception escape", {}, bug_hint(pass)); }
   return check(status, ret);
 }
 
@@ -39,6 +46,7 @@ void verify(const Builder& b, const Node& module, const std::string& lead, const
     call([&](TnValue* ret) { return b.ir()->verify(b.ir()->self, module.get(), ret); });
   } catch (const Error& e) {
     Error named = led_by(lead, e);
+    if (!lead.empty()) named.code = TN_ERROR_PLUGIN;
     if (!hint.empty()) named.hint = named.hint.empty() ? hint : named.hint + "; " + hint;
     throw named;
   }
@@ -64,8 +72,8 @@ Node PassManager::run_pass(const Stage& stage, const Node& module, std::vector<D
         return code.table->run_module(code.instance, context.c(), pass.name.c_str(), module.get(), options.ptr(), ret);
       });
       if (!result.is_node() || !as_node(result).is<ir::Module>())
-        throw Error(TN_ERROR_PLUGIN, "returned " + value_kind(result) + " that is not a module", {},
-                    "this is a bug of the plugin '" + pass.plugin + "'");
+        throw Error(TN_ERROR_PLUGIN, "returned " + kind_text(b, result) + " where ir.Module/1 is due", {},
+                    bug_hint(pass));
       after = as_node(result);
     } else {
       if (!TN_HAS(code.table, run_function))
@@ -84,7 +92,7 @@ Node PassManager::run_pass(const Stage& stage, const Node& module, std::vector<D
     return after;
   } catch (const Error& e) {
     take();
-    throw led_by(pass.full_name() + ": ", e);
+    throw blamed(pass, led_by(pass.full_name() + ": ", e));
   }
 }
 

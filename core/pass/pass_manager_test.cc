@@ -89,16 +89,13 @@ TEST_F(PassManagerTest, NamesThePassThatFails) {
 
 TEST_F(PassManagerTest, RefusesWrongResults) {
   behaviour_.run = [](auto&&...) { return Value(3); };
-  EXPECT_EQ(failure({stage("bad", Level::kModule)}), "tests:bad: returned an integer that is not a module");
-  EXPECT_EQ(failure({stage("bad")}),
-            "tests:bad: for the function 'f', the pass tests:bad returned a value that is no IR node where "
-            "tir.PrimFunc/1 is due");
+  EXPECT_EQ(failure({stage("bad", Level::kModule)}), "tests:bad: returned an integer where ir.Module/1 is due");
+  EXPECT_EQ(failure({stage("bad")}), "tests:bad: function 'f': it returned an integer where tir.PrimFunc/1 is due");
   behaviour_.run = [&](auto&&...) { return Value(b_.imm(1)); };
-  EXPECT_EQ(failure({stage("bad")}),
-            "tests:bad: for the function 'f', the pass tests:bad returned ir.IntImm/1 where tir.PrimFunc/1 is due");
+  EXPECT_EQ(failure({stage("bad")}), "tests:bad: function 'f': it returned ir.IntImm/1 where tir.PrimFunc/1 is due");
   behaviour_.run = [&](const auto&, const auto&, const Node& f, auto&&...) { return Value(b_.array({Value(f)})); };
   EXPECT_EQ(failure({stage("bad")}),
-            "tests:bad: for the function 'f', the pass tests:bad returned an array that is not {function, map of new "
+            "tests:bad: function 'f': it returned an array that is not {function, map of new "
             "functions}");
   table_ = &kNoSlots;
   EXPECT_EQ(failure({stage("bad")}), "tests:bad: its plugin has no slot run_function, which passes of level loop need");

@@ -28,7 +28,7 @@ long number_of(std::string_view text) {
 
 size_t find_stage(const Pipeline& pipeline, std::string_view reference, std::string_view purpose) {
   auto fail = [&](const std::string& why, const std::string& hint) -> Error {
-    return Error(TN_ERROR_NOT_FOUND, std::string(purpose) + " '" + std::string(reference) + "': " + why, {}, hint);
+    return Error(TN_ERROR_ARGUMENT, std::string(purpose) + " '" + std::string(reference) + "': " + why, {}, hint);
   };
   if (long n = number_of(reference); n >= 0) {
     if (n >= 1 && static_cast<size_t>(n) <= pipeline.stages.size()) return static_cast<size_t>(n) - 1;

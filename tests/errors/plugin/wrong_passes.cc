@@ -1,0 +1,44 @@
+// Passes that break the rules, one rule each.
+#include <tenon/pass_plugin.h>
+
+#include <stdexcept>
+
+namespace tenon {
+namespace {
+
+struct WrongPasses : PluginInstance {
+  using PluginInstance::PluginInstance;
+};
+
+Value use_undefined(WrongPasses& self, const PassArgs&, const Node& function) {
+  const Builder& b = self.builder();
+  return b.rewrite(function, [&](const Node&, const Node& n) -> Value {
+    return n.is<tir::BufferStore>() ? Value(b.with(n, tir::BufferStoreSlot::value, b.var("ghost", kInt32))) : Value();
+  });
+}
+Value return_number(WrongPasses&, const PassArgs&, const Node&) { return Value(3); }
+Value return_function(WrongPasses&, const PassArgs&, const Node& module) {
+  return module.to<ir::Module>().functions().begin()->value();
+}
+Value throw_exception(WrongPasses&, const PassArgs&, const Node&) { throw std::runtime_error("index out of range"); }
+Value give_up(WrongPasses&, const PassArgs& args, const Node& function) {
+  args.context->report(args.context->self, TN_SEVERITY_WARNING, "this will not go well", function.span(), nullptr);
+  throw Error(TN_ERROR_UNSUPPORTED, "there is no loop to turn", "in.py:4:9", "write a loop");
+}
+Value new_name(WrongPasses& self, const PassArgs& args, const Node& function) {
+  if (args.name == "helper") return function;
+  return self.builder().array({function, self.builder().map({{"helper", function}})});
+}
+
+constexpr FunctionPass<WrongPasses> function_rows[] = {{"use-undefined", &use_undefined},
+                                                       {"return-number", &return_number},
+                                                       {"throw", &throw_exception},
+                                                       {"give-up", &give_up},
+                                                       {"new-name", &new_name}};
+constexpr ModulePass<WrongPasses> module_rows[] = {{"return-function", &return_function}};
+constexpr TnPass pass_table = all_passes<WrongPasses, module_rows, function_rows>();
+
+}  // namespace
+}  // namespace tenon
+
+TENON_PLUGIN(tenon::WrongPasses, "wrong-passes", "0.1.0", {TN_PASS, &tenon::pass_table})
