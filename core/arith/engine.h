@@ -62,7 +62,7 @@ struct Effort {
   int64_t steps = 2'000'000;  // in one question, about 10 ns each
   int level = 48;             // nesting of operations that are no sums; below it expressions are left as they are
   uint32_t atom_depth = 80;   // nesting of atoms
-  int64_t search = 96;        // relaxations tried in one proof
+  int64_t search = 128;       // relaxations tried in one proof
 };
 
 class Engine {
@@ -161,6 +161,8 @@ class Engine {
   bool nonnegative(const Linear& x);
   Interval searched(const Linear& x);  // interval, tightened through facts
   Wide lower(const Linear& x, int depth, Wide goal);
+  template <class F>
+  bool facts_about(Atom* atom, int sign, F&& f);
   template <class F>
   bool relaxations(const Linear& x, F&& f);
   void assume(const Truth& t, bool value);

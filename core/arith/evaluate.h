@@ -14,6 +14,7 @@ __extension__ typedef __int128 Int128;
 struct Evaluation {
   bool wrap_index = false;  // whether int64 wraps around; otherwise its overflow has no value
   bool eager = false;       // whether both sides of a select, `and` and `or` must have a value
+  int lane = 0;             // of a vector
 };
 
 using Assignment = std::map<const TnNode*, int64_t>;
@@ -50,6 +51,12 @@ inline std::optional<int64_t> evaluate(const Node& n, Assignment& values, Evalua
     case TN_KIND_tir_Cast: {
       auto v = at(tir::CastSlot::value);
       return v ? std::optional<int64_t>(static_cast<int64_t>(wrapped(*v, n.dtype()))) : v;
+    }
+    case TN_KIND_tir_Broadcast: return at(tir::BroadcastSlot::value);
+    case TN_KIND_tir_Ramp: {
+      auto base = at(tir::RampSlot::base), stride = at(tir::RampSlot::stride);
+      return base && stride ? result(static_cast<Int128>(*base) + static_cast<Int128>(*stride) * how.lane)
+                            : std::nullopt;
     }
     case TN_KIND_tir_Not: {
       auto v = at(tir::NotSlot::a);

@@ -9,7 +9,7 @@
 namespace tenon::arith {
 namespace {
 
-constexpr int kDepth = 4;
+constexpr int kDepth = 5;
 
 Wide round_up(Wide lo, const Modular& m) {
   if (m.m <= 1 || lo <= -kInfinite) return lo;
@@ -19,52 +19,56 @@ Wide round_up(Wide lo, const Modular& m) {
 
 }  // namespace
 
+// Calls f(fact) for sums known not to be negative that bound `a` from above (sign < 0) or from below, as they hold the
+// atom with a coefficient of that sign. Stops when f returns true.
+template <class F>
+bool Engine::facts_about(Atom* a, int sign, F&& f) {
+  for (size_t i = a->facts.size(); i-- > 0;) {
+    Linear fact = facts_[a->facts[i]].sum;
+    if ((fact.coef_of(a) < 0) == (sign < 0) && f(fact)) return true;
+  }
+  if ((a->op != Op::FloorDiv && a->op != Op::FloorMod) || !a->b.is_constant() || a->b.constant() <= 0) return false;
+  int64_t c = a->b.constant();
+  if (a->op == Op::FloorDiv) {
+    // c * q <= x <= c * q + c - 1
+    Linear low = a->a - Linear(a, c);
+    return f(sign < 0 ? low : low * -1 + (c - 1));
+  }
+  return sign < 0 && interval(a->a).lo >= 0 && f(a->a - Linear(a));
+}
+
 // Calls f(rest, scale), with scale * x >= rest, for each way to relax x; stops when f returns true.
 template <class F>
 bool Engine::relaxations(const Linear& x, F&& f) {
-  auto by_fact = [&](const Linear& fact, Atom* a, int64_t k) {
-    int64_t c = fact.coef_of(a);
-    if (c == 0 || (c < 0) != (k < 0)) return false;
-    int64_t g = gcd64(c, k), scale = (c < 0 ? checked_neg(c) : c) / g, m = (k < 0 ? checked_neg(k) : k) / g;
-    Linear rest = x * scale;
-    rest.add_scaled(fact, checked_neg(m));
-    return f(settle(std::move(rest)), scale);
-  };
-  for (size_t ti = 0; ti < x.size() && ti < 32; ++ti) {
-    Atom* a = x[ti].atom;
-    int64_t k = x[ti].coef;
-    for (size_t i = a->facts.size(); i-- > 0;)
-      if (by_fact(Linear(facts_[a->facts[i]].sum), a, k)) return true;
-    if ((a->op == Op::FloorDiv || a->op == Op::FloorMod) && a->b.is_constant() && a->b.constant() > 0) {
-      int64_t c = a->b.constant();
-      if (a->op == Op::FloorDiv) {
-        // c * q <= a <= c * q + c - 1
-        Linear low = a->a - Linear(a, c);
-        if (by_fact(k < 0 ? low : low * -1 + (c - 1), a, k)) return true;
-      } else if (k < 0 && interval(a->a).lo >= 0) {
-        if (by_fact(a->a - Linear(a), a, k)) return true;
-      }
-    }
+  for (size_t i = 0; i < x.size() && i < 32; ++i) {
+    Atom* a = x[i].atom;
+    int64_t k = x[i].coef;
+    int sign = k < 0 ? -1 : 1;
+    auto relax = [&](const Linear& fact) {
+      int64_t c = fact.coef_of(a);
+      if (c == 0 || (c < 0) != (k < 0)) return false;
+      int64_t g = gcd64(c, k), scale = (c < 0 ? checked_neg(c) : c) / g, m = (k < 0 ? checked_neg(k) : k) / g;
+      Linear rest = x * scale;
+      rest.add_scaled(fact, checked_neg(m));
+      return f(settle(std::move(rest)), scale);
+    };
+    if (facts_about(a, sign, relax)) return true;
     if (a->op != Op::Product) continue;
     // A bound of one factor, times the others where those are not negative.
-    for (size_t i = 0; i < a->args.size(); ++i) {
-      Atom* p = a->args[i];
+    for (size_t j = 0; j < a->args.size(); ++j) {
+      Atom* p = a->args[j];
       std::vector<Atom*> others = a->args;
-      others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+      others.erase(others.begin() + static_cast<std::ptrdiff_t>(j));
       if (!std::all_of(others.begin(), others.end(), [&](Atom* o) { return interval(o).lo >= 0; })) continue;
       Linear rest = others.size() == 1 ? Linear(others[0]) : Linear(product(others, a->dtype));
       auto times = [&](const Linear& bound) {
         auto fact = multiply(bound, rest, a->dtype);
-        return fact && by_fact(*fact, a, k);
+        return fact && relax(*fact);
       };
-      for (size_t j = p->facts.size(); j-- > 0;) {
-        Linear fact = facts_[p->facts[j]].sum;
-        int64_t c = fact.coef_of(p);
-        if ((c == 1 || c == -1) && (c < 0) == (k < 0) && times(fact)) return true;
-      }
+      if (facts_about(p, sign, times)) return true;
       const Interval& r = interval(p);
-      if (k < 0 && fits64(r.hi) && r.hi < kMax64 && times(Linear(p, -1) + static_cast<int64_t>(r.hi))) return true;
-      if (k > 0 && r.lo > 0 && fits64(r.lo) && times(Linear(p) + checked_neg(static_cast<int64_t>(r.lo)))) return true;
+      if (k < 0 && r.hi < kMax64 && times(Linear(p, -1) + static_cast<int64_t>(r.hi))) return true;
+      if (k > 0 && r.lo > 0 && times(Linear(p) + checked_neg(static_cast<int64_t>(r.lo)))) return true;
     }
   }
   return false;

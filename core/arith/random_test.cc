@@ -20,6 +20,9 @@ constexpr DLDataType kInt8 = make_dtype(kDLInt, 8);
 constexpr DLDataType kUInt8 = make_dtype(kDLUInt, 8);
 constexpr int64_t kSmallest = INT64_MIN, kGreatest = INT64_MAX;
 
+constexpr uint32_t kComparisons[] = {TN_KIND_tir_EQ, TN_KIND_tir_NE, TN_KIND_tir_LT,
+                                     TN_KIND_tir_LE, TN_KIND_tir_GT, TN_KIND_tir_GE};
+
 struct Variable {
   Node node;
   bool bounded = false;
@@ -77,10 +80,37 @@ class World {
     }
     DLDataType t = one_in(5) ? any_type() : kInt64;
     Node x = integer(depth - 1, t), y = one_in(2) ? literal(t) : integer(depth - 1, t);
-    static constexpr uint32_t kinds[] = {TN_KIND_tir_EQ, TN_KIND_tir_NE, TN_KIND_tir_LT,
-                                         TN_KIND_tir_LE, TN_KIND_tir_GT, TN_KIND_tir_GE};
     std::vector<Value> slots{kBool, x, y};
-    return b.make(kinds[below(6)], slots);
+    return b.make(kComparisons[below(6)], slots);
+  }
+
+  Node vector(int depth, DLDataType element) {
+    constexpr int64_t lanes = 4;
+    DLDataType t = with_lanes(element, lanes);
+    if (depth == 0) {
+      if (one_in(3)) return b.make<tir::Broadcast>({t, one_in(2) ? literal(element) : integer(1, element), lanes});
+      return b.make<tir::Ramp>({t, integer(2, element), literal(element), lanes});
+    }
+    Node x = vector(depth - 1, element);
+    switch (below(8)) {
+      case 0: return b.add(x, vector(depth - 1, element));
+      case 1: return b.sub(x, vector(depth - 1, element));
+      case 2: return b.mul(x, b.make<tir::Broadcast>({t, literal(element), lanes}));
+      case 3:
+      case 4: return b.floordiv(x, b.make<tir::Broadcast>({t, divisor(element, 0), lanes}));
+      case 5:
+      case 6: return b.floormod(x, b.make<tir::Broadcast>({t, divisor(element, 0), lanes}));
+      default: {
+        DLDataType from = any_type();
+        return b.make<tir::Cast>({t, vector(depth - 1, from)});
+      }
+    }
+  }
+
+  Node vector_condition(int depth) {
+    DLDataType t = one_in(3) ? any_type() : kInt64;
+    std::vector<Value> slots{with_lanes(kBool, 4), vector(depth, t), vector(one_in(2) ? 0 : depth, t)};
+    return b.make(kComparisons[below(6)], slots);
   }
 
   // Values that the bindings and conditions allow; none when they are hard to find.
@@ -285,21 +315,27 @@ int check(World& w, const Node& e) {
   for (int i = 0; i < 8; ++i) {
     std::optional<Assignment> a = w.assignment();
     if (!a) break;
-    auto expected = evaluate(e, *a, {});
-    if (!expected) continue;
+    int lane = static_cast<int>(w.below(e.dtype().lanes));
+    // A vector has a value where all its lanes have one.
+    bool whole = true;
+    for (int l = 0; l < e.dtype().lanes; ++l) whole &= evaluate(e, *a, {.lane = l}).has_value();
+    auto expected = evaluate(e, *a, {.lane = lane});
+    if (!expected || !whole) continue;
     ++compared;
-    auto actual = evaluate(s, *a, {.wrap_index = true, .eager = false});
+    auto actual = evaluate(s, *a, {.wrap_index = true, .eager = false, .lane = lane});
     EXPECT_EQ(actual, expected) << words(*a);
     EXPECT_TRUE(bounds.min <= *expected && *expected <= bounds.max)
         << *expected << " is not in " << bounds.min << ".." << bounds.max << "\n"
         << words(*a);
+    if (e.dtype().lanes > 1) continue;
     Int128 difference = static_cast<Int128>(*expected) - modular.base;
     EXPECT_TRUE(modular.coefficient == 0 ? difference == 0 : difference % modular.coefficient == 0)
         << *expected << " is not " << modular.coefficient << "*k + " << modular.base << "\n"
         << words(*a);
     EXPECT_TRUE(!proven || *expected == 1) << "was proven\n" << words(*a);
-    bool divides = evaluate(e, *a, {.wrap_index = false, .eager = true}).has_value();
-    EXPECT_TRUE(!divides || evaluate(s, *a, {.wrap_index = true, .eager = true})) << "divides by zero\n" << words(*a);
+    bool divides = evaluate(e, *a, {.wrap_index = false, .eager = true, .lane = lane}).has_value();
+    EXPECT_TRUE(!divides || evaluate(s, *a, {.wrap_index = true, .eager = true, .lane = lane})) << "divides by zero\n"
+                                                                                                << words(*a);
     if (testing::Test::HasFailure()) break;
   }
   return compared;
@@ -310,30 +346,156 @@ int64_t setting(const char* name, int64_t otherwise) {
   return text != nullptr ? std::strtoll(text, nullptr, 10) : otherwise;
 }
 
-TEST(RandomExpressions, KeepTheirValues) {
+// What runs over random worlds: each has a seed of its own, so that a failure can be run alone.
+template <class Body>
+void in_random_worlds(int64_t expressions_in_each, int64_t count, Body&& body) {
   int64_t seed = setting("TENON_SEED", static_cast<int64_t>(std::random_device{}()));
-  int64_t count = setting("TENON_EXPRESSIONS", 100'000);
   std::printf("TENON_SEED=%lld\n", static_cast<long long>(seed));
   int64_t compared = 0, with_values = 0;
-  for (int64_t i = 0; i < count; i += 4) {
-    // Each world has a seed of its own, so that a failure can be run alone.
+  for (int64_t i = 0; i < count; i += expressions_in_each) {
     std::mt19937_64 random(static_cast<uint64_t>(seed + i));
     World w(random);
-    for (int j = 0; j < 4; ++j) {
-      int depth = static_cast<int>(w.between(1, 4));
-      Node e = w.one_in(3) ? w.boolean(depth) : w.integer(depth, w.one_in(4) ? kInt32 : kInt64);
-      int values = check(w, e);
+    for (int64_t j = 0; j < expressions_in_each; ++j) {
+      int values = body(w);
       compared += values;
       with_values += values > 0;
-      if (HasFailure()) {
-        std::printf("run it alone: TENON_SEED=%lld TENON_EXPRESSIONS=4\n", static_cast<long long>(seed + i));
+      if (testing::Test::HasFailure()) {
+        std::printf("run it alone: TENON_SEED=%lld TENON_EXPRESSIONS=%lld\n", static_cast<long long>(seed + i),
+                    static_cast<long long>(expressions_in_each));
         return;
       }
     }
   }
   std::printf("%lld expressions, %lld with values, %lld values compared\n", static_cast<long long>(count),
               static_cast<long long>(with_values), static_cast<long long>(compared));
-  EXPECT_GT(with_values * 2, count);  // the test is of use only where expressions have values
+  EXPECT_GT(with_values * 3, count);  // the test is of use only where expressions have values
+}
+
+TEST(RandomExpressions, KeepTheirValues) {
+  in_random_worlds(4, setting("TENON_EXPRESSIONS", 100'000), [](World& w) {
+    int depth = static_cast<int>(w.between(1, 4));
+    return check(w, w.one_in(3) ? w.boolean(depth) : w.integer(depth, w.one_in(4) ? kInt32 : kInt64));
+  });
+}
+
+TEST(RandomExpressions, VectorsKeepTheirLanes) {
+  in_random_worlds(4, setting("TENON_EXPRESSIONS", 100'000) / 4, [](World& w) {
+    int depth = static_cast<int>(w.between(1, 3));
+    return check(w, w.one_in(3) ? w.vector_condition(depth) : w.vector(depth, w.one_in(4) ? kInt32 : kInt64));
+  });
+}
+
+// Sums and products over loops with symbolic extents, and random facts about them: what is proven is true.
+TEST(RandomProofs, AreTrue) {
+  int64_t seed = setting("TENON_SEED", static_cast<int64_t>(std::random_device{}()));
+  int64_t count = setting("TENON_EXPRESSIONS", 100'000) / 10, proven = 0, checked = 0;
+  std::printf("TENON_SEED=%lld\n", static_cast<long long>(seed));
+  for (int64_t round = 0; round < count; ++round) {
+    std::mt19937_64 random(static_cast<uint64_t>(seed + round));
+    auto below = [&](uint64_t n) { return static_cast<int64_t>(random() % n); };
+    test::Workbench w;
+    static const char* const givens[] = {"n >= 1",
+                                         "m >= 1",
+                                         "n >= 0; m >= 0",
+                                         "n in 8; m in 1..6",
+                                         "n % 4 == 0",
+                                         "m % 3 == 1",
+                                         "n <= m",
+                                         "n == 2*m",
+                                         "i < j",
+                                         "i + j < n",
+                                         "2*i <= m + j",
+                                         "i*2 + j < 7",
+                                         "n // 2 < m",
+                                         "i*m + j < n",
+                                         "k >= m",
+                                         "!(i < 3) || p",
+                                         "n == 4*(n // 4)",
+                                         "i != 2",
+                                         "min(n, m) >= 2",
+                                         "max(i, j) < n",
+                                         "i // 2 == j",
+                                         "n*m >= 4 && i + k > 1",
+                                         "(n + 3) // 4 <= m",
+                                         "j == m - 1"};
+    static const char* const loops[] = {"i in n",    "j in m",     "k in n*m",       "k in (n + 3) // 4",
+                                        "i in m..n", "j in i",     "k in min(n, m)", "i in 4",
+                                        "j in 3",    "k in n // 2"};
+    std::string given, bound;
+    for (int64_t c = below(4); c > 0; --c) given += givens[below(std::size(givens))] + std::string(";");
+    for (int64_t c = below(4); c > 0; --c) given += loops[below(std::size(loops))] + std::string(";");
+    for (int64_t c = below(2); c > 0; --c) given += givens[below(std::size(givens))] + std::string(";");
+    w.given(given);
+    static const char* const atoms[] = {"i",
+                                        "j",
+                                        "k",
+                                        "n",
+                                        "m",
+                                        "i*m",
+                                        "j*n",
+                                        "n*m",
+                                        "i*m*n",
+                                        "i // 2",
+                                        "n // 4",
+                                        "(n + 3) // 4",
+                                        "n % 4",
+                                        "j % 3",
+                                        "min(i, m)",
+                                        "max(n, 2*m)",
+                                        "(i*m + j) // m",
+                                        "select(i < j, i, j)",
+                                        "k // m",
+                                        "k % m",
+                                        "k*4",
+                                        "1"};
+    std::string condition;
+    for (int64_t c = 1 + below(5); c > 0; --c)
+      condition +=
+          (condition.empty() ? "" : " + ") + std::to_string(below(9) - 4) + "*(" + atoms[below(std::size(atoms))] + ")";
+    static const char* const ends[] = {" >= 0", " > 0", " <= 0", " < n", " < n*m", " != 0", " <= m", " >= 0 - n"};
+    condition += ends[below(std::size(ends))];
+    Node c = w.parse(condition);
+    bool yes = w.analyzer.can_prove(c);
+    Node s = w.analyzer.simplify(c);
+    proven += yes;
+    // The ranges and conditions, as one condition on the values.
+    std::vector<Node> must;
+    for (size_t at = 0; at < given.size();) {
+      size_t end = given.find(';', at);
+      std::string item = given.substr(at, end - at);
+      at = end + 1;
+      while (!item.empty() && item[0] == ' ') item.erase(0, 1);
+      size_t in = item.find(" in ");
+      if (in == std::string::npos) {
+        must.push_back(w.parse(item));
+        continue;
+      }
+      std::string name = item.substr(0, in), range = item.substr(in + 4), low = "0";
+      if (size_t dots = range.find(".."); dots != std::string::npos)
+        low = range.substr(0, dots), range = range.substr(dots + 2);
+      must.push_back(w.parse(name + " >= " + low + " && " + name + " < " + range));
+    }
+    for (int sample = 0; sample < 60; ++sample) {
+      Assignment a;
+      for (const char* name : {"n", "m", "i", "j", "k"})
+        a[w.var(name).get()] = sample % 4 == 0 ? below(25) - 8 : below(8);
+      a[w.var("p").get()] = below(2);
+      bool allowed = true;
+      for (const Node& p : must) allowed = allowed && evaluate(p, a, {}) == std::optional<int64_t>(1);
+      if (!allowed) continue;
+      auto value = evaluate(c, a, {});
+      if (!value) continue;
+      ++checked;
+      std::string words = condition + " given " + given + " became " + w.print(s) + " at";
+      for (const char* name : {"n", "m", "i", "j", "k"})
+        words += std::string(" ") + name + "=" + std::to_string(a[w.var(name).get()]);
+      ASSERT_TRUE(!yes || *value == 1) << words << "\nTENON_SEED=" << seed + round;
+      ASSERT_EQ(evaluate(s, a, {.wrap_index = true}), value) << words << "\nTENON_SEED=" << seed + round;
+    }
+  }
+  std::printf("%lld conditions, %lld proven, %lld values checked\n", static_cast<long long>(count),
+              static_cast<long long>(proven), static_cast<long long>(checked));
+  EXPECT_GT(proven * 20, count);
 }
 
 }  // namespace
