@@ -1,5 +1,6 @@
 // Calls of functions of the module and of external functions: buffers travel as borrowed tensors.
 #include "builtins.h"
+#include "graph.h"
 #include "handlers.h"
 
 namespace tenon::interp {
@@ -107,6 +108,10 @@ const Instr* call_function(const Instr* i, Scalar* r, Activation& act) {
   const CallSite& site = act.code.calls[i->a];
   count_step(act, i);
   const Arguments args(site, r);
+  if (site.graph) {
+    enter_graph_with_outputs(act.machine, *site.graph, args.data(), args.size());
+    return i + 1;
+  }
   keep_result(act, i, r, site, enter(act.machine, *site.callee, args.data(), args.size()));
   return i + 1;
 }

@@ -3,6 +3,7 @@
 
 #include "builtins.h"
 #include "compiler.h"
+#include "graph.h"
 
 namespace tenon::interp {
 
@@ -15,10 +16,17 @@ Operand FunctionCompiler::call(const ir::Call& call, bool result_used) {
   if (!target) refuse(TN_ERROR_VERIFY, "the module has no function '" + std::string(global->name()) + "'", call);
   if (const auto* external = as_node(*target).as<ir::ExternFunc>())
     return call_external(call, external->symbol(), 0, result_used);
-  if (!as_node(*target).is<tir::PrimFunc>())
-    refuse(TN_ERROR_UNSUPPORTED,
-           "a loop function calls '" + std::string(global->name()) + "', which is a " + kind_name(as_node(*target)),
-           call);
+  if (as_node(*target).is<relax::Function>()) {
+    if (result_used)
+      refuse(TN_ERROR_VERIFY,
+             "the result of the graph function '" + std::string(global->name()) + "' is used in a loop function", call,
+             "pass buffers for its results after its arguments");
+    CallSite site{};
+    site.name = global->name();
+    site.graph = scope_.program.graph->functions.find(global->name())->second.get();
+    site.args = arguments(call, 0);
+    return emit_call(call, call_function, std::move(site));
+  }
   const Value& returned = as_node(*target).to<tir::PrimFunc>().ret_type();
   const bool returns_handle = returned.is_dtype() && is_handle(returned.as_dtype());
   if (result_used && !returns_handle)

@@ -1,6 +1,7 @@
 // Handles: what they hold is a TnValue that a parameter, a register or a slot of the activation keeps alive.
 #include "builtins.h"
 #include "handlers.h"
+#include "tensors.h"
 
 namespace tenon::interp {
 namespace {
@@ -44,27 +45,8 @@ DLDataType expect_dtype(const TnValue& value) {
 Value alloc_tensor(Activation& act, std::span<const TnValue> args) {
   const DLDataType dtype = expect_dtype(args[0]);
   std::vector<int64_t> shape;
-  int64_t bytes = dtype_bytes(dtype);
-  for (const TnValue& dim : args.subspan(1)) {
-    if (dim.as.i < 0) throw Error(TN_ERROR_SHAPE, "a tensor with the negative extent " + std::to_string(dim.as.i));
-    if (__builtin_mul_overflow(bytes, dim.as.i, &bytes))
-      throw Error(TN_ERROR_LIMIT, "a tensor beyond the range of int64");
-    shape.push_back(dim.as.i);
-  }
-  if (bytes > act.machine.bytes_left)
-    throw Error(TN_ERROR_LIMIT,
-                "a tensor of " + std::to_string(bytes) + " bytes goes beyond the limit of " +
-                    std::to_string(act.machine.program.options.max_bytes) + " bytes",
-                {}, "raise the option max_bytes of eval-interp (0 for no limit), or use smaller tensors");
-  const Value tensor = call([&](TnValue* ret) {
-    return act.machine.program.runtime->tensor({kDLCPU, 0}, dtype, static_cast<int32_t>(shape.size()), shape.data(),
-                                               ret);
-  });
-  const Fill fill = act.machine.program.options.fill;
-  if (fill != Fill::Leave && bytes > 0)
-    std::memset(tensor_of(tensor.raw()).data, fill == Fill::Zero ? 0 : (is_floating(dtype) ? 0xff : 0xcd),
-                static_cast<size_t>(bytes));
-  return tensor;
+  for (const TnValue& dim : args.subspan(1)) shape.push_back(dim.as.i);
+  return fresh_tensor(act.machine, dtype, shape);
 }
 
 Value match_tensor(Activation&, std::span<const TnValue> args) {

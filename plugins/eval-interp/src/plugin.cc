@@ -2,6 +2,7 @@
 #include <tenon/ext/executor.h>
 #include <tenon/plugin.h>
 
+#include "graph.h"
 #include "machine.h"
 
 namespace {
@@ -36,7 +37,8 @@ Options read_options(const TnValue* raw) {
 // What a function value keeps.
 struct Entry {
   std::shared_ptr<const Program> program;
-  const Code* code;
+  const Code* code;            // or null
+  const GraphFunction* graph;  // or null
 };
 
 int run_entry(void* self, const TnValue* args, int32_t n, TnValue* ret) {
@@ -44,12 +46,12 @@ int run_entry(void* self, const TnValue* args, int32_t n, TnValue* ret) {
   const Program& program = *entry.program;
   return guard(program.runtime, ret, [&] {
     Machine machine{program, program.options.max_steps, program.options.max_bytes, 0};
-    return enter(machine, *entry.code, args, n);
+    return entry.graph ? enter_graph(machine, *entry.graph, args, n) : enter(machine, *entry.code, args, n);
   });
 }
 
-Value make_entry(const std::shared_ptr<const Program>& program, const Code& code) {
-  auto entry = std::make_unique<Entry>(Entry{program, &code});
+Value make_entry(const std::shared_ptr<const Program>& program, const Code* code, const GraphFunction* graph) {
+  auto entry = std::make_unique<Entry>(Entry{program, code, graph});
   Value function = call([&](TnValue* ret) {
     return program->runtime->function(
         &run_entry, entry.get(), [](void* context) { delete static_cast<Entry*>(context); }, ret);
@@ -64,25 +66,26 @@ bool is_public(const Node& function) {
   return false;
 }
 
-Value load_module(EvalInterp& self, const ir::Module& module, const Map& imports, const TnValue* options) {
-  for (const Map::Entry& e : module.functions())
-    if (as_node(e.value()).is<relax::Function>())
-      throw Error(TN_ERROR_UNSUPPORTED, "cannot interpret this: '" + std::string(e.key()) + "' is a graph function",
-                  position_text(as_node(e.value()).span()), "lower the graph functions to loop functions first");
-  const auto program = compile_program(self.builder(), module, imports, read_options(options));
+Value load_module(EvalInterp& self, const ir::Module& module, const Map& imports, const TnValue* options,
+                  const TnContext* context) {
+  const auto* ops = self.service<TnHostOps>(TN_HOST_OPS);
+  const auto program = compile_program(self.builder(), module, imports, read_options(options), ops, context);
   Builder::Entries entries;
   for (const auto& [name, code] : program->functions)
-    if (is_public(as_node(*module.functions().find(name)))) entries.emplace_back(name, make_entry(program, *code));
+    if (is_public(as_node(*module.functions().find(name))))
+      entries.emplace_back(name, make_entry(program, code.get(), nullptr));
+  for (const auto& [name, graph] : program->graph->functions)
+    if (is_public(graph->function)) entries.emplace_back(name, make_entry(program, nullptr, graph.get()));
   return self.builder().map(entries);
 }
 
-int load(void* instance, const TnContext*, const TnNode* module, const TnValue* imports, const TnValue* options,
+int load(void* instance, const TnContext* context, const TnNode* module, const TnValue* imports, const TnValue* options,
          TnValue* ret) {
   auto& self = *static_cast<EvalInterp*>(instance);
   return guard(self.runtime(), ret, [&] {
     const Map none;
     const Map& given = imports && imports->type_index == TN_MAP ? Value::view(*imports).ref<Map>() : none;
-    return load_module(self, Builder::borrow(module).to<ir::Module>(), given, options);
+    return load_module(self, Builder::borrow(module).to<ir::Module>(), given, options, context);
   });
 }
 

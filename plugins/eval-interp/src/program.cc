@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include "compiler.h"
+#include "graph.h"
 
 namespace tenon::interp {
 
@@ -11,8 +12,13 @@ std::string position_text(const TnSpan* span) {
 }
 
 std::shared_ptr<const Program> compile_program(const Builder& b, const ir::Module& module, const Map& imports,
-                                               const Options& options) {
-  auto program = std::make_shared<Program>(Program{b.runtime(), options, Node(module.get()), {}});
+                                               const Options& options, const TnHostOps* ops, const TnContext* context) {
+  auto program = std::make_shared<Program>(
+      Program{b.runtime(), options, Node(module.get()), {}, {}, std::make_shared<GraphProgram>()});
+  for (const Map::Entry& e : imports)
+    if (e.value().type_index() == TN_FUNCTION)
+      program->imports.emplace(e.key(),
+                               Ref<TnFunction>::share(reinterpret_cast<const TnFunction*>(e.value().raw().as.object)));
   const WrittenParams written = find_written_params(b, module);
   for (const Map::Entry& e : module.functions()) {
     const auto* function = as_node(e.value()).as<tir::PrimFunc>();
@@ -24,6 +30,8 @@ std::shared_ptr<const Program> compile_program(const Builder& b, const ir::Modul
     program->functions.emplace(code->name, std::move(code));
   }
   const ModuleScope scope{*program, module, imports};
+  // Graph functions first: loop functions may call them.
+  compile_graph(scope, ops, context, b, *program->graph);
   for (auto& [name, code] : program->functions) {
     FunctionCompiler compiler(scope, *code);
     compiler.compile(as_node(*module.functions().find(name)).to<tir::PrimFunc>());

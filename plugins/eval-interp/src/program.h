@@ -8,6 +8,7 @@
 
 #include <loop_ops/scalar.h>
 #include <signature/signature.h>
+#include <tenon/ext/op.h>
 
 #include <map>
 #include <memory>
@@ -17,6 +18,8 @@
 namespace tenon::interp {
 
 struct Activation;
+struct GraphFunction;
+struct GraphProgram;
 struct Builtin;
 struct Instr;
 
@@ -67,8 +70,9 @@ struct Code;
 
 struct CallSite {
   std::string name;
-  const Code* callee;      // a function of the module, or null
-  const Builtin* builtin;  // a built-in, or null
+  const Code* callee;          // a function of the module, or null
+  const Builtin* builtin;      // a built-in, or null
+  const GraphFunction* graph;  // a graph function of the module, or null
   Ref<TnFunction> import;
   std::vector<CallArgument> args;
   DLDataType result;  // bits is 0 when the result is not used
@@ -77,6 +81,7 @@ struct CallSite {
 
 struct Code {
   std::string name;
+  Value origin;  // keeps names and spans alive that the module does not hold
   FunctionSignature signature;
   std::unique_ptr<SignatureView> view;
   std::vector<ParamPlace> params;
@@ -102,12 +107,15 @@ struct Program {
   const TnRuntime* runtime;
   Options options;
   Node module;  // keeps names, spans and constants alive
-  std::map<std::string, std::unique_ptr<Code>, std::less<>> functions;
+  std::map<std::string, Ref<TnFunction>, std::less<>> imports;
+  std::map<std::string, std::unique_ptr<Code>, std::less<>> functions;  // the loop functions
+  std::shared_ptr<GraphProgram> graph;                                  // the graph functions
 };
 
-// Compiles every loop function of a module. Throws for what cannot run, naming it and its place.
+// Compiles every function of a module. Throws for what cannot run, naming it and its place.
+// `ops` and `context` serve the operators of graph functions, for the length of the call; `ops` may be null.
 std::shared_ptr<const Program> compile_program(const Builder& b, const ir::Module& module, const Map& imports,
-                                               const Options& options);
+                                               const Options& options, const TnHostOps* ops, const TnContext* context);
 
 // "file:line:column", or "" when the span is unknown.
 std::string position_text(const TnSpan* span);

@@ -103,6 +103,29 @@ SignatureParam var_param(Maker& maker, const ir::Var& var) {
   return p;
 }
 
+SignatureParam graph_param(Maker& maker, const ir::Var& var) {
+  SignatureParam p;
+  p.name = var.name();
+  p.kind = TN_PARAM_HANDLE;
+  p.flags = 0;
+  p.dtype = kHandle;
+  p.symbol = -1;
+  p.ndim = 0;
+  const Node& type = var.type().is_node() ? as_node(var.type()) : Node();
+  if (const auto* tensor = type.as<relax::TensorType>()) {
+    const Array shape = tensor_type_shape(*tensor);
+    if (!shape || !tensor->dtype().is_dtype()) return p;
+    p.kind = TN_PARAM_TENSOR;
+    p.dtype = tensor->dtype().as_dtype();
+    p.ndim = static_cast<int32_t>(shape.size());
+    p.dims = maker.programs(shape, p.name);
+  } else if (const auto* prim = type.as<relax::PrimType>()) {
+    p.kind = is_handle(prim->dtype()) ? TN_PARAM_HANDLE : TN_PARAM_SCALAR;
+    p.dtype = prim->dtype();
+  }
+  return p;
+}
+
 }  // namespace
 
 int32_t FunctionSignature::symbol_of(const Node& var) const {
@@ -124,6 +147,21 @@ FunctionSignature function_signature(std::string_view name, const tir::PrimFunc&
       out.params.push_back(var_param(maker, params[i].to<ir::Var>()));
   }
   return out;
+}
+
+FunctionSignature graph_signature(std::string_view name, const relax::Function& function) {
+  FunctionSignature out;
+  out.name = name;
+  Maker maker(out);
+  for (const Node& param : nodes(function.params())) out.params.push_back(graph_param(maker, param.to<ir::Var>()));
+  return out;
+}
+
+Array tensor_type_shape(const relax::TensorType& type) {
+  const Value& shape = type.shape();
+  if (shape.is_array()) return shape.ref<Array>();
+  if (shape.is_node() && as_node(shape).is<relax::ShapeExpr>()) return as_node(shape).to<relax::ShapeExpr>().values();
+  return {};
 }
 
 SignatureView::SignatureView(const FunctionSignature& s) {

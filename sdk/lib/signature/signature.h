@@ -46,6 +46,13 @@ struct FunctionSignature {
 FunctionSignature function_signature(std::string_view name, const tir::PrimFunc& function,
                                      const std::vector<bool>& written);
 
+// The signature of a graph function, of its parameters alone: tensors whose type gives dtype and extents, scalars of
+// primitive type; everything else is a handle, which the function has to match with its type itself.
+FunctionSignature graph_signature(std::string_view name, const relax::Function& function);
+
+// The extents that a tensor type gives, as an array of expressions; null when it gives none.
+Array tensor_type_shape(const relax::TensorType& type);
+
 // A TnSignature whose tables point into a FunctionSignature, which must outlive it and stay where it is.
 class SignatureView {
  public:
