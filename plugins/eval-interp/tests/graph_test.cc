@@ -11,7 +11,6 @@ Node tensor_type(const std::vector<Node>& shape, DLDataType dtype = kFloat32) {
   return b.make<relax::TensorType>({b.array(shape), dtype, static_cast<int64_t>(shape.size()), b.map({})});
 }
 Node any_tensor() { return builder().make<relax::TensorType>({Value(), kFloat32, -1, builder().map({})}); }
-Node tuple_type(const std::vector<Node>& fields) { return builder().make<relax::TupleType>({builder().array(fields)}); }
 Node tuple(const std::vector<Node>& fields) { return builder().make<relax::Tuple>({Value(), builder().array(fields)}); }
 Node global(const char* name) { return builder().make<ir::GlobalVar>({Value(), builder().string(name)}); }
 Node external(const char* name) {
