@@ -56,7 +56,7 @@ void Elaborator::axis(const Stmt& s, const Expr& target, const Expr& call, std::
     auto args = arguments(call, "T.axis." + std::string(form), {"domain", "binding", "dtype"}, 2);
     Term bound = term(*args[1]);
     std::optional<DLDataType> want;
-    if (bound.is_node() && is_integer(bound.node.dtype())) want = bound.node.dtype();
+    if (bound.is_node() && is_int(bound.node.dtype())) want = bound.node.dtype();
     if (args[2]) want = dtype(*args[2], "the dtype");
     const Expr& dom = *args[0];
     bool pair = (dom.kind == Syntax::Tuple || dom.kind == Syntax::List) && dom.items.size() == 2;

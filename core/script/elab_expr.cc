@@ -9,8 +9,6 @@
 namespace tenon::script {
 namespace {
 
-bool is_number(DLDataType t) { return is_integer(t) || is_floating(t) || is_bool(t); }
-
 // The dtype that both operands of an operator are brought to (TVM: BinaryOpMatchTypes).
 DLDataType common_dtype(DLDataType a, DLDataType b) {
   uint16_t lanes = std::max(a.lanes, b.lanes);
@@ -41,7 +39,7 @@ Node Elaborator::literal(const Term& t, const Expr& at, DLDataType dtype) {
     fail(at, "the integer does not fit " + dtype_text(dtype), "only T.uint64(...) holds integers above 2**63 - 1");
   int64_t v = t.i;
   if (is_bool(dtype) && v != 0 && v != 1) fail(at, "met the integer " + std::to_string(v) + ", expected True or False");
-  if (is_integer(dtype) && !t.big && dtype.bits < 64) {
+  if (is_int(dtype) && !t.big && dtype.bits < 64) {
     bool is_signed = dtype.code == kDLInt;
     int64_t low = is_signed ? -(int64_t{1} << (dtype.bits - 1)) : 0;
     int64_t high = (int64_t{1} << (dtype.bits - (is_signed ? 1 : 0))) - 1;
@@ -60,7 +58,7 @@ Node Elaborator::finish(const Term& t, const Expr& at, std::optional<DLDataType>
       return literal(t, at, adapts ? *want : kInt64);
     }
     case Term::Float: return literal(t, at, want && is_floating(*want) ? *want : kFloat32);
-    case Term::Bool: return literal(t, at, want && is_integer(*want) ? *want : kBool);
+    case Term::Bool: return literal(t, at, want && is_int(*want) ? *want : kBool);
     case Term::String: return make<ir::StringImm>(at, {Value(), text(t.s)});
     case Term::Null: break;
   }
@@ -92,7 +90,7 @@ Node Elaborator::converted(const Expr& e, DLDataType want) {
 
 Node Elaborator::index(const Expr& e) {
   Node n = expr(e);
-  if (!is_integer(n.dtype()))
+  if (!is_int(n.dtype()))
     fail(
         e,
         "met " + (n.dtype().bits ? "a value of dtype " + dtype_text(n.dtype()) : describe(e)) + ", expected an integer",
@@ -146,7 +144,7 @@ Node Elaborator::condition(const Expr& e) {
     fail(e,
          "met " + (n.dtype().bits ? "a value of dtype " + dtype_text(n.dtype()) : describe(e)) +
              ", expected a condition",
-         is_integer(n.dtype()) ? "compare it: x != 0" : "");
+         is_int(n.dtype()) ? "compare it: x != 0" : "");
   return n;
 }
 
@@ -277,7 +275,7 @@ Term Elaborator::unary(const Expr& e) {
   if (e.text == "~") {
     if (t.kind == Term::Int && !t.big) return t.i = ~t.i, t;
     Node n = finish(t, *e.a);
-    if (!is_integer(n.dtype()) && !is_bool(n.dtype())) expected(*e.a, "an integer after '~'");
+    if (!is_int(n.dtype()) && !is_bool(n.dtype())) expected(*e.a, "an integer after '~'");
     Node op = make<ir::Op>(e, {Value(), text("tir.bitwise_not")});
     return node_term(make<ir::Call>(e, {n.dtype(), op, list({n}), b_.map({}), list({})}));
   }

@@ -161,7 +161,7 @@ Term Elaborator::intrinsic(const Expr& e, std::string_view id, std::span<const E
     terms.push_back(term(*a));
     if (!anchor && terms.back().is_node()) {
       DLDataType t = terms.back().node.is<tir::Buffer>() ? DLDataType{} : terms.back().node.dtype();
-      if (is_integer(t) || is_floating(t)) anchor = t;
+      if (is_int(t) || is_floating(t)) anchor = t;
     }
   }
   if (keeps_literals(id)) anchor.reset();

@@ -12,7 +12,7 @@ Elaborator::Interval Elaborator::interval(const Expr* start, const Expr& stop, c
   if (start) low = term(*start);
   const Expr& at_low = start ? *start : at;
   auto check = [&](const Term& t, const Expr& e) {
-    bool integer = t.kind == Term::Int || (t.is_node() && is_integer(t.node.dtype()));
+    bool integer = t.kind == Term::Int || (t.is_node() && is_int(t.node.dtype()));
     if (!integer) expected(e, "an integer");
   };
   check(low, at_low);

@@ -120,6 +120,7 @@ void Elaborator::assign(const Stmt& s, std::vector<Node>& out) {
 
 void Elaborator::assign_name(const Stmt& s, const Expr& target, const Expr& value, std::vector<Node>& out) {
   if (target.kind != Syntax::Name) expected(target, "a name or an element of a buffer");
+  if (target.is_name("cls") && !module_name_.empty() && value.is_name(module_name_)) return;
   if (declare_symbol(target, value) || buffer_statement(s, target, value, out)) return;
   Path p = call_path(value);
   if (p.is('T', "meta_var")) return define(target, expr(*arguments(value, "T.meta_var", {"value"}, 1)[0]));

@@ -177,7 +177,7 @@ Binding& Elaborator::binding(const Expr& name) {
 Node Elaborator::use(Binding& b, const Expr& name) {
   if (!b.node) {
     // A symbol that is used before anything gives it a value stands for a dimension: those are int64.
-    DLDataType t = is_integer(b.declared) ? with_lanes(kInt64, b.declared.lanes) : b.declared;
+    DLDataType t = is_int(b.declared) ? with_lanes(kInt64, b.declared.lanes) : b.declared;
     b.node = make<ir::Var>(name, {t, text(name.text)});
   }
   return b.node;

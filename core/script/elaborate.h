@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ir/span.h"
+#include "script/dtypes.h"
 #include "script/parse.h"
 #include "script/scopes.h"
 #include "script/syntax.h"

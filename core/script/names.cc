@@ -31,8 +31,13 @@ std::string Names::fresh(std::string_view hint) {
     next = number + 1;
   }
   taken_.emplace(name, 0);
-  defined_.push_back({nullptr, name, std::move(base), number});
+  defined_.push_back({nullptr, name, std::move(base), number, false});
   return name;
+}
+
+const std::string& Names::alias(const Node& n, const std::string& name) {
+  defined_.push_back({n.get(), name, {}, 0, true});
+  return names_[n.get()] = name;
 }
 
 const std::string& Names::define(const Node& n, std::string_view hint) {
@@ -47,7 +52,7 @@ void Names::back_to(size_t mark) {
   while (defined_.size() > mark) {
     Defined& d = defined_.back();
     if (d.node) names_.erase(d.node);
-    taken_.erase(d.name);
+    if (!d.alias) taken_.erase(d.name);
     if (d.number) {
       uint64_t& next = next_[d.base];
       next = std::min(next, d.number);

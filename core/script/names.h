@@ -35,6 +35,8 @@ class Names {
   }
   // The name of the node from here to the end of the block; the one it has when it has one.
   const std::string& define(const Node& n, std::string_view hint);
+  // Gives the node a name that is already taken, for a variable that stands for the same thing.
+  const std::string& alias(const Node& n, const std::string& name);
   // A name that belongs to no node.
   std::string fresh(std::string_view hint);
 
@@ -43,6 +45,7 @@ class Names {
     const TnNode* node;  // or null
     std::string name, base;
     uint64_t number;
+    bool alias = false;
   };
   void back_to(size_t mark);
 

@@ -216,7 +216,10 @@ std::string Printer::run(const Value& tree) {
   } else if (schema.flags & TN_KIND_STMT) {
     body(n);
   } else if (n.kind() == TN_KIND_relax_SeqExpr) {
-    if (!graph_body(n)) generic(n);
+    if (sequence_is_plain(n))
+      sequence(n.to<relax::SeqExpr>(), nullptr);
+    else
+      generic(n);
   } else if (std::string_view(schema.id).substr(0, 6) == "relax." && (schema.flags & TN_KIND_EXPR)) {
     graph_value(n);
   } else {

@@ -9,7 +9,7 @@ namespace {
 bool equal(const Node& a, const Node& b) {
   return a.same_as(b) || (a.hash() == b.hash() && !first_difference(*Value(a).ptr(), *Value(b).ptr()));
 }
-bool is_int(const Node& n, int64_t value) {
+bool is_literal(const Node& n, int64_t value) {
   const auto* imm = n.as<ir::IntImm>();
   return imm && imm->value() == value;
 }
@@ -17,7 +17,7 @@ bool is_int(const Node& n, int64_t value) {
 }  // namespace
 
 bool Printer::interval_is_plain(const Node& min, const Node& extent) const {
-  if (!same_dtype(min.dtype(), extent.dtype()) || !is_integer(min.dtype()) || min.dtype().lanes != 1) return false;
+  if (!same_dtype(min.dtype(), extent.dtype()) || !is_int(min.dtype()) || min.dtype().lanes != 1) return false;
   const auto *a = min.as<ir::IntImm>(), *b = extent.as<ir::IntImm>();
   if ((a && !is_natural(min)) || (b && !is_natural(extent))) return false;
   if (a && min.dtype().code == kDLUInt && min.dtype().bits == 64 && a->value() < 0) return false;
@@ -38,7 +38,7 @@ void Printer::interval(const Node& min, const Node& extent, std::string_view sep
     Node n = b_.imm(v, t);
     bare ? bare_int(n.to<ir::IntImm>()) : typed_int(n.to<ir::IntImm>());
   };
-  if (is_int(min, 0)) {
+  if (is_literal(min, 0)) {
     if (separator == ":") put("0:");
     return b ? literal(b->value()) : expr(extent);
   }
@@ -52,6 +52,13 @@ void Printer::interval(const Node& min, const Node& extent, std::string_view sep
   else
     expr(min);
   put(separator);
+  // start:stop where the extent is stop - start, which is how the parser writes it.
+  if (const auto* difference = extent.as<tir::Sub>(); difference && equal(difference->b(), min)) {
+    const Node& stop = difference->a();
+    const auto* sum = stop.as<tir::Add>();
+    bool literals = a && stop.is<ir::IntImm>();
+    if (is_natural(extent) && !literals && !(sum && equal(sum->a(), min))) return operand(stop, min, 0);
+  }
   operand(min, extent, 9);
   put(" + ");
   operand(extent, min, 10);
@@ -78,7 +85,7 @@ void Printer::region(const Node& n) {
     if (!first) put(", ");
     first = false;
     const auto& x = range.to<ir::Range>();
-    if (is_int(x.extent(), 1))
+    if (is_literal(x.extent(), 1))
       expr(x.min());
     else
       interval(x.min(), x.extent(), ":");
@@ -105,9 +112,9 @@ bool Printer::buffer_is_plain(const Node& n) const {
   if (!b->strides().empty() && b->strides().size() != b->shape().size()) return false;
   for (const Array* dims : {&b->shape(), &b->strides()})
     for (const Node& d : nodes(*dims))
-      if (!is_integer(d.dtype()) || (!d.is<ir::Var>() && !d.is<ir::Call>() && !is_natural(d))) return false;
+      if (!is_int(d.dtype()) || (!d.is<ir::Var>() && !d.is<ir::Call>() && !is_natural(d))) return false;
   const Value& offset = b->elem_offset();
-  if (!offset.is_none() && !(offset.is_node() && is_integer(as_node(offset).dtype()))) return false;
+  if (!offset.is_none() && !(offset.is_node() && is_int(as_node(offset).dtype()))) return false;
   for (const Map::Entry& e : b->attrs())
     if (e.value().is_none()) return false;
   return true;
@@ -195,7 +202,7 @@ void Printer::axes(const tir::BlockRealize& n, const tir::Block& b) {
       const auto& domain = iter.domain().to<ir::Range>();
       bool literal = values[i].is<ir::IntImm>();
       std::string arguments = captured([&] {
-        bool pair = !is_int(domain.min(), 0);
+        bool pair = !is_literal(domain.min(), 0);
         if (pair) put("(");
         interval(domain.min(), domain.extent(), ", ", literal ? std::nullopt : std::optional(values[i].dtype()));
         if (pair) put(")");
@@ -243,7 +250,7 @@ bool Printer::block(const tir::BlockRealize& n) {
   ++indent_;
   Names::Block scope(names_);
   axes(n, b);
-  if (!is_int(n.predicate(), 1)) {
+  if (!is_literal(n.predicate(), 1)) {
     line("T.where(");
     expr(n.predicate());
     put(")");

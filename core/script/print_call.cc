@@ -122,7 +122,7 @@ void Printer::call_arguments(const Array& args, size_t first, bool literals_adap
     const Node& n = as_node(args[i]);
     bool bare = n.is<ir::IntImm>() && same_dtype(n.dtype(), kInt64);
     if (bare || n.is<tir::Buffer>()) continue;
-    if (is_integer(n.dtype()) || is_floating(n.dtype())) anchor = n.dtype();
+    if (is_int(n.dtype()) || is_floating(n.dtype())) anchor = n.dtype();
   }
   for (size_t i = first; i < args.size(); ++i) {
     if (*any) put(", ");
@@ -183,7 +183,7 @@ void Printer::op_call(const ir::Call& c, const ir::Op& op) {
   if (id == "tir.if_then_else" && args.size() == 3 && c.attrs().empty()) {
     const Node &a = as_node(args[1]), &b = as_node(args[2]);
     DLDataType t = a.dtype();
-    bool number = is_integer(t) || is_floating(t) || is_bool(t);
+    bool number = is_int(t) || is_floating(t) || is_bool(t);
     if (is_bool(as_node(args[0]).dtype()) && number && same_dtype(t, b.dtype()) && same_type(Value(t))) {
       put("T.if_then_else(");
       expr(as_node(args[0]));

@@ -13,13 +13,11 @@ bool fits(const ir::IntImm& n) {
   int64_t v = n.value();
   if (t.lanes != 1) return false;
   if (is_bool(t)) return t.bits == 8 && (v == 0 || v == 1);
-  if (!is_integer(t)) return false;
+  if (!is_int(t)) return false;
   if (t.bits == 64) return true;
   if (t.code == kDLInt) return v >= -(int64_t{1} << (t.bits - 1)) && v < (int64_t{1} << (t.bits - 1));
   return v >= 0 && v < (int64_t{1} << t.bits);
 }
-
-bool is_number(DLDataType t) { return is_integer(t) || is_floating(t) || is_bool(t); }
 
 bool is_canonical(double v) {
   const char* name = non_finite_name(v);
@@ -74,7 +72,7 @@ bool Printer::is_natural(const Node& n) const {
     if (!buffer || buffer->shape().size() != x->indices().size()) return false;
     uint16_t lanes = 1;
     for (const Node& i : nodes(x->indices())) {
-      if (!is_integer(i.dtype())) return false;
+      if (!is_int(i.dtype())) return false;
       lanes = std::max(lanes, i.dtype().lanes);
     }
     DLDataType of = buffer->dtype();
@@ -108,7 +106,7 @@ void Printer::operand(const Node& n, const Node& other, int precedence) {
   const auto* imm = n.as<ir::IntImm>();
   bool both = imm && other.is<ir::IntImm>();
   bool negative_unsigned = imm && n.dtype().code == kDLUInt && imm->value() < 0;
-  if (imm && fits(*imm) && is_integer(n.dtype()) && !negative_unsigned && same_dtype(n.dtype(), other.dtype()) &&
+  if (imm && fits(*imm) && is_int(n.dtype()) && !negative_unsigned && same_dtype(n.dtype(), other.dtype()) &&
       (!both || same_dtype(n.dtype(), kInt64)))
     return bare_int(*imm);
   if (imm && fits(*imm)) return typed_int(*imm);
@@ -161,7 +159,7 @@ void Printer::infix(const Node& top, int precedence) {
 
 void Printer::expr_want(const Node& n, DLDataType want) {
   const auto* imm = n.as<ir::IntImm>();
-  if (imm && fits(*imm) && is_integer(n.dtype()) && !(n.dtype().code == kDLUInt && imm->value() < 0)) {
+  if (imm && fits(*imm) && is_int(n.dtype()) && !(n.dtype().code == kDLUInt && imm->value() < 0)) {
     if (same_dtype(n.dtype(), want)) return bare_int(*imm);
     return typed_int(*imm);
   }

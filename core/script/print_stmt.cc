@@ -219,7 +219,7 @@ bool Printer::store(const tir::BufferStore& n) {
   if (!buffer || buffer->shape().size() != n.indices().size() || n.value().is<tir::Buffer>()) return false;
   uint16_t lanes = 1;
   for (const Node& i : nodes(n.indices())) {
-    if (!is_integer(i.dtype())) return false;
+    if (!is_int(i.dtype())) return false;
     lanes = std::max(lanes, i.dtype().lanes);
   }
   DLDataType t = buffer->dtype();

@@ -113,6 +113,7 @@ void Printer::node_value(const Node& n) {
   if (n.is<ir::Call>() && n.to<ir::Call>().op().is<ir::Op>() &&
       n.to<ir::Call>().op().to<ir::Op>().id().substr(0, 6) == "relax.")
     return generic(n);
+  if (const auto* c = n.as<ir::Constant>(); c && c->data().type_index() == TN_CONSTANT) return constant(*c);
   bool graph = std::string_view(schema.id).substr(0, 6) == "relax.";
   if ((schema.flags & (TN_KIND_EXPR | TN_KIND_IDENTITY)) && !graph && n.kind() < TN_KIND_FIRST_DYNAMIC) return expr(n);
   generic(n);

@@ -2,7 +2,8 @@
 //   print.cc          entry, modules, functions      print_expr.cc   expressions of the loop level
 //   print_value.cc    attributes, I.node, types      print_call.cc   calls of the loop level
 //   print_stmt.cc     statements                     print_block.cc  blocks, regions, buffers
-//   print_graph.cc    the graph level
+//   print_graph.cc    functions of the graph level
+//   print_type.cc     types                          print_graph_expr.cc  its expressions
 // A node whose slots differ from what its syntax would give is written with I.node.
 #ifndef TENON_CORE_SCRIPT_PRINTER_H
 #define TENON_CORE_SCRIPT_PRINTER_H
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "script/dtypes.h"
 #include "script/names.h"
 #include "script/operators.h"
 #include "script/print.h"
@@ -118,17 +120,29 @@ class Printer {
                    const std::function<void()>& after);
   bool remappable(const Node& iter_var, const Node& value) const;
 
-  // ---- print_type.cc, print_graph.cc
+  // ---- print_type.cc
   bool type_is_plain(const Node& n) const;
   void type(const Node& n);
-  void graph_function(std::string_view key, const relax::Function& f);
+  void type_shape(const Array& dims, std::string_view open, std::string_view close);
+
+  // ---- print_graph.cc
   bool is_plain(const relax::Function& f) const;
-  bool graph_body(const Node& body);
-  void graph_block(const Node& block);
-  void graph_binding(const Node& binding);
-  bool graph_expr(const Node& n, const Value* expected, bool write);  // whether it has syntax; writes it when asked
+  bool sequence_is_plain(const Node& n) const;
+  void graph_function(std::string_view key, const relax::Function& f);
+  void sequence(const relax::SeqExpr& seq, const std::string* result);
+  void graph_binding(const Node& binding, const std::string* name);
+  void graph_if(const relax::If& branch, const Node& var, bool announced, const std::string* forced);
+  void annotation(const Value& type);
+
+  // ---- print_graph_expr.cc
+  bool is_constant_text(const Node& n) const;
+  void constant_text(const ir::Constant& c);
+  void constant(const ir::Constant& c);
+  bool graph_is_plain(const Node& n) const;
   void graph_value(const Node& n, const Value* expected = nullptr);
-  void graph_call(const ir::Call& c, const Value* expected);
+  void graph_text(const Node& n);
+  bool level_call(const ir::Call& c, std::string_view name);
+  void annotation_text(const Value& type);
 
   const Builder& b_;
   const PrintOptions& options_;
@@ -136,6 +150,7 @@ class Printer {
   uint32_t indent_ = 0;
   uint32_t generic_ = 0;  // I.node in one another
   bool in_class_ = false;
+  bool header_ = false;  // in the head of a graph function
   Names names_;
   std::map<std::string, std::string, std::less<>> functions_;  // of the module: key -> identifier
   std::map<std::string, Value, std::less<>> results_;          // key -> dtype of the result

@@ -1,36 +1,8 @@
-// Reading and writing of the loop level.
-#include <gtest/gtest.h>
+// What is printed, exactly.
+#include "script/test_support.h"
 
-#include "ir/structural_equal.h"
-#include "ir/test_support.h"
-#include "script/parse.h"
-#include "script/print.h"
-
-namespace tenon {
+namespace tenon::test {
 namespace {
-
-Node read(std::string_view text) {
-  ParseContext context;
-  return parse(text, "test.py", context);
-}
-
-// Reads, prints, reads again: the modules are equal and the text is a fixed point.
-std::string round_trip(std::string_view text) {
-  Node module = read(text);
-  std::string printed = print(Value(module));
-  Node again;
-  try {
-    again = read(printed);
-  } catch (const Error& e) {
-    ADD_FAILURE() << e.where << ": " << e.message << "\n" << printed;
-    return printed;
-  }
-  Value a(module), b(again);
-  auto difference = first_difference(*a.ptr(), *b.ptr());
-  EXPECT_FALSE(difference.has_value()) << *difference << "\n" << printed;
-  EXPECT_EQ(print(b), printed);
-  return printed;
-}
 
 constexpr const char* kMatmul = R"(
 # from tvm.script import ir as I
@@ -74,4 +46,4 @@ class Module:
 }
 
 }  // namespace
-}  // namespace tenon
+}  // namespace tenon::test
