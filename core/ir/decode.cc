@@ -203,16 +203,17 @@ class Decoder {
                   std::string("a node of the kind ") + info->schema.id + " has " + std::to_string(n) +
                       " slots, but this version knows " + std::to_string(info->schema.slot_count),
                   {}, "read it with a newer version");
-    TnValue slots[kMaxSlots];
-    Summary summaries[kMaxSlots];
-    Decoded kept[kMaxSlots];
+    slots_.clear();
+    summaries_.clear();
     for (size_t i = 0; i < n; ++i) {
-      kept[i] = value();
-      slots[i] = kept[i].value.raw();
-      summaries[i] = kept[i].summary;
+      Decoded d = value();
+      slots_.push_back(std::move(d.value));
+      summaries_.push_back(d.summary);
     }
+    auto* slots = reinterpret_cast<const TnValue*>(slots_.data());
     const TnSpan* span = range ? spans_[range - 1].get() : nullptr;
-    Node made = checked([&] { return make_node(info->schema.kind, span, slots, static_cast<int32_t>(n), summaries); });
+    Node made =
+        checked([&] { return make_node(info->schema.kind, span, slots, static_cast<int32_t>(n), summaries_.data()); });
     Summary s = summarize(Value(made).raw());
     return {std::move(made), s};
   }
@@ -348,6 +349,8 @@ class Decoder {
   std::vector<Span> spans_;
   std::vector<Decoded> constants_;
   std::vector<Decoded> objects_;
+  std::vector<Value> slots_;  // of the node that is being read
+  std::vector<Summary> summaries_;
 };
 
 }  // namespace
