@@ -54,10 +54,7 @@ void delete_node(void* self, int flags) {
 }
 
 const TnNode* node_of(const TnValue& v) { return reinterpret_cast<const TnNode*>(v.as.object); }
-bool is_identity_node(const TnNode* n) {
-  return n->kind == ir::Var::kKind || n->kind == tir::Buffer::kKind ||
-         (n->kind >= kMaxCoreKinds && kind_info(n->kind)->is_identity());
-}
+bool is_identity_node(const TnNode* n) { return (flags_of(n) & kIsVariable) != 0; }
 
 // Adds up what the elements of an array or map are.
 class ContainerSummary {
@@ -335,7 +332,9 @@ std::string describe(const TnValue& v) {
   }
 }
 
-Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count, const Summary* known) {
+namespace {
+
+Node make(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count, const Summary* known, bool take) {
   const KindInfo* info = known_kind(kind);
   const TnKindSchema& schema = info->schema;
   if (count < 0 || static_cast<uint32_t>(count) > schema.slot_count)
@@ -359,8 +358,8 @@ Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t 
     TnValue v = given ? slots[i] : slot_default(schema.slots[i].type);
     Summary s = known && given ? known[i] : summarize(v);
     check_slot({info, span, i}, v, s);
-    node->slots[i] = kept(v);
-    node->slot_count = i + 1;
+    node->slots[i] = given && take ? v : kept(v);
+    if (!take) node->slot_count = i + 1;
     int32_t role = schema.slots[i].role;
     if (role != TN_ROLE_NAME) hash = mix_hash(hash, s.hash);
     depth = std::max(depth, s.depth + (s.nesting > 1 ? s.nesting - 1 : 0));
@@ -371,12 +370,13 @@ Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t 
     if (role == TN_ROLE_SHAPE && shape_definition) flags |= kHasDefinitions | kShapeDefines;
   }
   if (info->is_scope()) flags &= ~uint32_t{kDefinesOutward | kShapeDefines};
-  if (info->is_identity()) flags |= kHasVariables;
+  if (info->is_identity()) flags |= kHasVariables | kIsVariable;
   if (depth >= kLimits.depth)
     throw Error(TN_ERROR_LIMIT,
                 std::string("cannot make ") + schema.id + ": it would be more than " + std::to_string(kLimits.depth) +
                     " nodes deep",
                 location_text(span), "split the expression by binding parts of it to variables");
+  node->slot_count = schema.slot_count;
   node->hash = hash;
   node->depth = depth + 1;
   node->reserved = flags;
@@ -386,6 +386,16 @@ Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t 
   }
   half.node = nullptr;
   return Node(Ref<const TnNode>::adopt(node));
+}
+
+}  // namespace
+
+Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count, const Summary* known) {
+  return make(kind, span, slots, count, known, false);
+}
+
+Node make_node_taking(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count) {
+  return make(kind, span, slots, count, nullptr, true);
 }
 
 }  // namespace tenon

@@ -14,7 +14,8 @@ enum NodeFlags : uint32_t {
   kHasVariables = 1,    // a Var or Buffer stands somewhere in it
   kHasDefinitions = 2,  // it defines variables
   kDefinesOutward = 4,  // it defines variables of the enclosing scope
-  kShapeDefines = 8     // it defines when it stands in a shape context
+  kShapeDefines = 8,    // it defines when it stands in a shape context
+  kIsVariable = 16      // it is of a kind with an identity: a Var or a Buffer
 };
 
 // What a node needs to know of a value in one of its slots. Arrays and maps do not carry it: it is computed from what
@@ -38,6 +39,9 @@ inline uint32_t flags_of(const TnNode* node) { return node->reserved; }
 
 // TnHostIr.make. `known`, when not null, holds the summary of each of the given slots.
 Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count, const Summary* known = nullptr);
+// The same, taking over the references of the slots, which hold no borrowed characters; the caller keeps them when it
+// throws.
+Node make_node_taking(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count);
 
 // The value of a slot that is not given; none for the types that have no default.
 TnValue slot_default(int32_t slot_type);

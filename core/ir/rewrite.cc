@@ -102,7 +102,7 @@ class Rewriter {
       return true;
     }
     const TnObject* object = v.as.object;
-    bool defined = f.what == What::kNode ? (kind_of(f)->def_slots >> f.index & 1) != 0 : f.defines;
+    bool defined = f.what == What::kNode ? defines_at(reinterpret_cast<const TnNode*>(f.object), f.index) : f.defines;
     if (is_shared(object)) {
       if (const TnValue* known = recall(object, defined)) {
         if (known->type_index == TN_NONE)
@@ -114,19 +114,19 @@ class Rewriter {
     }
     if (v.type_index == TN_NODE) {
       auto* n = reinterpret_cast<const TnNode*>(object);
-      const KindInfo* info = kind_info(n->kind);
-      if (info->is_identity() &&
-          !defined) {  // a use of a variable from outside, or a symbolic dimension where it is met
-        Value replaced = checked(n, policy_.replace(n, n));
-        remember(memo_, object, replaced);
-        deliver(std::move(replaced));
-        return true;
-      }
-      if (!info->is_identity() && policy_.skip(n)) {
+      bool variable = (flags_of(n) & kIsVariable) != 0;
+      if (!variable && policy_.skip(n)) {
         keep(f);
         return true;
       }
-      frames_.push({object, n->slots, 0, n->slot_count, 0, 1, What::kNode, false, info->is_identity()});
+      // A leaf, a use of a variable, or a symbolic dimension where it is met: nothing below it is visited.
+      if (variable ? !defined : n->depth == 1) {
+        Value replaced = checked(n, policy_.replace(n, n));
+        if (variable || is_shared(object)) remember(memo_, object, replaced);
+        deliver(std::move(replaced));
+        return true;
+      }
+      frames_.push({object, n->slots, 0, n->slot_count, 0, 1, What::kNode, false, variable});
     } else if (v.type_index == TN_ARRAY) {
       auto* a = reinterpret_cast<const TnArray*>(object);
       frames_.push({object, a->data, 0, a->size, 0, 1, What::kArray, false, defined});
@@ -145,9 +145,10 @@ class Rewriter {
       const TnValue* children = out_.data() + f.out;
       size_t n = out_.size() - f.out;
       result = rebuild(f, children, n);
-      while (out_.size() > f.out) {
-        tn_value_release(&out_.back());
-        out_.pop_back();
+      if (f.what == What::kNode) {
+        out_.resize(f.out);  // the node has taken them over
+      } else {
+        for (; out_.size() > f.out; out_.pop_back()) tn_value_release(&out_.back());
       }
     }
     frames_.pop();
@@ -180,7 +181,7 @@ class Rewriter {
   static Value rebuild(const Frame& f, const TnValue* children, size_t n) {
     if (f.what == What::kNode) {
       auto* node = reinterpret_cast<const TnNode*>(f.object);
-      return make_node(node->kind, node->span, children, static_cast<int32_t>(n));
+      return make_node_taking(node->kind, node->span, children, static_cast<int32_t>(n));
     }
     if (f.what == What::kArray) return call([&](TnValue* ret) { return tn_runtime()->array(children, n, ret); });
     auto* m = reinterpret_cast<const TnMap*>(f.object);
@@ -194,7 +195,9 @@ class Rewriter {
   }
 
   static const Array& as_array(const Value& v) { return v.ref<Array>(); }
-  static const KindInfo* kind_of(const Frame& f) { return kind_info(reinterpret_cast<const TnNode*>(f.object)->kind); }
+  static bool defines_at(const TnNode* n, size_t slot) {
+    return (flags_of(n) & kHasDefinitions) != 0 && (kind_info(n->kind)->def_slots >> slot & 1) != 0;
+  }
   static TnValue node_value(const TnNode* n) {
     TnValue v{TN_NODE, 0, {0}};
     v.as.p = const_cast<TnNode*>(n);

@@ -7,8 +7,13 @@
 #ifndef TENON_CORE_IR_WALK_H
 #define TENON_CORE_IR_WALK_H
 
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
 #include "ir/kind_table.h"
 #include "ir/limits.h"
+#include "ir/make.h"
 #include "ir/pointer_map.h"
 #include "tenon/cxx/node.h"
 
@@ -55,51 +60,99 @@ class FrameStack {
 
 [[noreturn]] void refuse_places();
 
+// What a walk still has to do: addresses of objects, the low bits of which say what for.
+class WalkStack {
+ public:
+  static constexpr uintptr_t kLeave = 1, kDefined = 2, kContainer = 4, kBits = 7;
+
+  bool empty() const { return top_ == begin_; }
+  uintptr_t pop() { return *--top_; }
+  void push(const void* object, uintptr_t bits) { *top_++ = reinterpret_cast<uintptr_t>(object) | bits; }
+  // Makes room for so many pushes.
+  void reserve(size_t n) {
+    if (static_cast<size_t>(limit_ - top_) < n) grow(n);
+  }
+  // Pushes what stands in a value; there is room for one.
+  void push_value(const TnValue& v, uintptr_t bits) {
+    if (v.type_index == TN_NODE) {
+      __builtin_prefetch(static_cast<const char*>(v.as.p) + offsetof(TnNode, kind));
+      push(v.as.p, bits);
+    } else if (v.type_index == TN_ARRAY || v.type_index == TN_MAP) {
+      push(v.as.p, bits | kContainer);
+    }
+  }
+  // Pushes the elements of an array or map, the first on top.
+  void push_elements(const TnObject* container, uintptr_t bits) {
+    if (container->type_index == TN_ARRAY) {
+      auto* a = reinterpret_cast<const TnArray*>(container);
+      reserve(a->size + kMaxSlots + 1);
+      for (size_t i = a->size; i-- > 0;) push_value(a->data[i], bits);
+    } else {
+      auto* m = reinterpret_cast<const TnMap*>(container);
+      reserve(m->size + kMaxSlots + 1);
+      for (size_t i = m->size; i-- > 0;) push_value(m->data[i].value, 0);
+    }
+  }
+  // Pushes the slots of a node, the first on top.
+  void push_slots(const TnNode* n, uint64_t defines) {
+    reserve(kMaxSlots + 1);
+    for (uint32_t i = n->slot_count; i-- > 0;) {
+      const TnValue& v = n->slots[i];
+      uintptr_t bits = (defines >> i & 1) ? kDefined : 0;
+      if (v.type_index == TN_ARRAY)
+        push_elements(v.as.object, bits);
+      else
+        push_value(v, bits);
+    }
+  }
+
+ private:
+  void grow(size_t n) {
+    size_t used = static_cast<size_t>(top_ - begin_), capacity = 2 * (used + n);
+    std::vector<uintptr_t> bigger(capacity);
+    std::copy(begin_, top_, bigger.begin());
+    heap_.swap(bigger);
+    begin_ = heap_.data();
+    top_ = begin_ + used;
+    limit_ = begin_ + capacity;
+  }
+  uintptr_t inline_[256];
+  uintptr_t* begin_ = inline_;
+  uintptr_t* top_ = inline_;
+  uintptr_t* limit_ = inline_ + 256;
+  std::vector<uintptr_t> heap_;
+};
+
 // enter(const TnNode*) -> Below, leave(const TnNode*) -> bool (false stops). Returns false when it was stopped.
 template <class Enter, class Leave>
 bool walk_tree(const TnValue& tree, Enter&& enter, Leave&& leave) {
-  struct Frame {
-    const TnValue* next;
-    const TnValue* end;
-    const TnNode* node;  // null for an array or a map
-    uint64_t defines;    // bit 0: what stands at `next` is defined there
-    uint32_t stride;     // in values: 2 for the entries of a map
-    bool repeats;        // an array: `defines` holds for each element
-  };
-  FrameStack<Frame> frames;
-  frames.push({&tree, &tree + 1, nullptr, 0, 1, true});
+  WalkStack stack;
   uint64_t places = 0;
-  while (!frames.empty()) {
-    Frame& f = frames.back();
-    if (f.next >= f.end) {
-      const TnNode* node = f.node;
-      frames.pop();
-      if (node && !leave(node)) return false;
+  stack.push_value(tree, 0);
+  while (!stack.empty()) {
+    uintptr_t item = stack.pop();
+    auto* object = reinterpret_cast<const void*>(item & ~uintptr_t{WalkStack::kBits});
+    auto* n = static_cast<const TnNode*>(object);
+    if (item & WalkStack::kLeave) {
+      if (!leave(n)) return false;
       continue;
     }
-    const TnValue& v = *f.next;
-    bool defined = (f.defines & 1) != 0;
-    f.next += f.stride;
-    if (!f.repeats) f.defines >>= 1;
-    if (v.type_index == TN_NODE) {
-      auto* n = reinterpret_cast<const TnNode*>(v.as.object);
-      if (++places > kLimits.places) refuse_places();
-      Below below = enter(n);
-      if (below == Below::kStop) return false;
-      if (below == Below::kSkip) continue;
-      const KindInfo* info = kind_info(n->kind);
-      if (info->is_identity() && !defined) {
-        if (!leave(n)) return false;
-        continue;
-      }
-      frames.push({n->slots, n->slots + n->slot_count, n, info->def_slots, 1, false});
-    } else if (v.type_index == TN_ARRAY) {
-      auto* a = reinterpret_cast<const TnArray*>(v.as.object);
-      if (a->size) frames.push({a->data, a->data + a->size, nullptr, defined ? 1u : 0u, 1, true});
-    } else if (v.type_index == TN_MAP) {
-      auto* m = reinterpret_cast<const TnMap*>(v.as.object);
-      if (m->size) frames.push({&m->data->value, &m->data->value + 2 * m->size, nullptr, 0, 2, true});
+    if (item & WalkStack::kContainer) {
+      stack.push_elements(static_cast<const TnObject*>(object), item & WalkStack::kDefined);
+      continue;
     }
+    if (++places > kLimits.places) refuse_places();
+    Below below = enter(n);
+    if (below == Below::kStop) return false;
+    if (below == Below::kSkip) continue;
+    bool variable = (flags_of(n) & kIsVariable) != 0;
+    if (n->depth == 1 || (variable && !(item & WalkStack::kDefined))) {  // nothing to enter
+      if (!leave(n)) return false;
+      continue;
+    }
+    stack.reserve(1);
+    stack.push(n, WalkStack::kLeave);
+    stack.push_slots(n, flags_of(n) & kHasDefinitions ? kind_info(n->kind)->def_slots : 0);
   }
   return true;
 }

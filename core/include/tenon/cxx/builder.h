@@ -152,39 +152,18 @@ class Builder {
   // enter(const Node&) -> bool: whether to go below the node; leave(const Node&) after it. Either may throw.
   template <class Enter, class Leave>
   void walk(const Value& tree, Enter&& enter, Leave&& leave) const {
-    struct Context {
-      const TnRuntime* rt;
-      std::remove_reference_t<Enter>* enter;
-      std::remove_reference_t<Leave>* leave;
-    } c{rt_, &enter, &leave};
-    auto on_enter = [](void* p, const TnNode* n, TnValue* ret) -> int {
-      auto* c = static_cast<Context*>(p);
-      int below = 1;
-      int status = guard(c->rt, ret, [&] {
-        below = (*c->enter)(borrow(n)) ? 1 : 0;
-        return Value();
-      });
-      return status != 0 ? status : (below ? 0 : 1);
-    };
-    auto on_leave = [](void* p, const TnNode* n, TnValue* ret) -> int {
-      auto* c = static_cast<Context*>(p);
-      return guard(c->rt, ret, [&] {
-        (*c->leave)(borrow(n));
-        return Value();
-      });
-    };
-    call([&](TnValue* ret) { return ir_->walk(ir_->self, tree.ptr(), on_enter, on_leave, &c, ret); });
+    WalkContext<std::remove_reference_t<Enter>, std::remove_reference_t<Leave>> c{rt_, &enter, &leave};
+    call([&](TnValue* ret) { return ir_->walk(ir_->self, tree.ptr(), &c.on_enter, &c.on_leave, &c, ret); });
   }
   // visit(const Node&) before the children of each node.
   template <class Visit>
   void walk(const Value& tree, Visit&& visit) const {
-    walk(
-        tree,
-        [&](const Node& n) {
-          visit(n);
-          return true;
-        },
-        [](const Node&) {});
+    auto enter = [&](const Node& n) {
+      visit(n);
+      return true;
+    };
+    WalkContext<decltype(enter), int> c{rt_, &enter, nullptr};
+    call([&](TnValue* ret) { return ir_->walk(ir_->self, tree.ptr(), &c.on_enter, nullptr, &c, ret); });
   }
   // f(const Node& original, const Node& rebuilt) -> Value: none to keep `rebuilt`, or its replacement (TnRewrite).
   template <class F>
@@ -206,6 +185,30 @@ class Builder {
   static const Node& borrow(const TnNode* const& n) { return reinterpret_cast<const Node&>(n); }
 
  private:
+  // The callbacks of a walk, as the C slots want them.
+  template <class Enter, class Leave>
+  struct WalkContext {
+    const TnRuntime* rt;
+    Enter* enter;
+    Leave* leave;
+    static int on_enter(void* p, const TnNode* n, TnValue* ret) {
+      auto* c = static_cast<WalkContext*>(p);
+      bool below = false;
+      int status = guard(c->rt, ret, [&] {
+        below = (*c->enter)(borrow(n));
+        return Value();
+      });
+      return status != 0 ? status : (below ? 0 : 1);
+    }
+    static int on_leave(void* p, const TnNode* n, TnValue* ret) {
+      auto* c = static_cast<WalkContext*>(p);
+      return guard(c->rt, ret, [&] {
+        (*c->leave)(borrow(n));
+        return Value();
+      });
+    }
+  };
+
   template <class View>
   Node binary(const Node& a, const Node& b) const {
     return make<View>({a.dtype(), a, b});
