@@ -37,7 +37,6 @@ struct Call {
   Value replaced;  // when it is something: the second argument
   int64_t bound[3] = {};
   void* data[6] = {};
-  std::vector<Value> args;  // alive as long as `data`, which points at the scalars in it
 
   // "accepted", or the error: "CODE message | hint".
   std::string run() {
