@@ -1,0 +1,301 @@
+// Artifacts that are damaged in every way are refused before their code runs; a whole one runs. The artifact is made
+// here by the C compiler, and its seal by the text of the format, not by the code that is tested.
+#include <elf.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "tenon/cxx/builder.h"
+
+namespace tenon {
+namespace {
+
+const TnRuntime* rt = tn_runtime();
+Builder b(rt, nullptr);
+
+// ---- The index, as runtime/value_bytes.h describes it.
+
+std::string word(uint64_t v) { return std::string(reinterpret_cast<char*>(&v), 8); }
+std::string text(const std::string& s) { return "s" + word(s.size()) + s; }
+std::string integer(int64_t i) { return "i" + word(static_cast<uint64_t>(i)); }
+std::string array(std::initializer_list<std::string> items) {
+  std::string out = "a" + word(items.size());
+  for (const std::string& i : items) out += i;
+  return out;
+}
+std::string map(std::initializer_list<std::pair<std::string, std::string>> entries) {
+  std::string out = "m" + word(entries.size());
+  for (const auto& [key, value] : entries) out += text(key) + value;
+  return out;
+}
+
+std::string digest_of(const std::string& bytes) {
+  uint8_t d[32];
+  rt->sha256(bytes.data(), bytes.size(), d);
+  return std::string(reinterpret_cast<char*>(d), 32);
+}
+
+std::string hex_digest(const std::string& bytes) {
+  std::string out = "sha256:";
+  for (char c : digest_of(bytes)) {
+    char two[3];
+    snprintf(two, sizeof two, "%02x", static_cast<uint8_t>(c));
+    out += two;
+  }
+  return out;
+}
+
+// ---- The file.
+
+const std::string constant(64, 7);
+
+constexpr const char* kSource = R"(
+#include <tenon/runtime.h>
+/* The sum of the bytes of the constant. */
+int tenon_fn_sum(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  const TnModuleContext* context = ((TnFunction*)self)->context;
+  (void)args, (void)n;
+  ret->type_index = TN_INT;
+  ret->small_size = 0;
+  ret->as.i = 0;
+  for (int i = 0; i < 64; ++i) ret->as.i += ((const char*)context->constants[0])[i];
+  return 0;
+}
+int tenon_fn_other(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  const TnModuleContext* context = ((TnFunction*)self)->context;
+  return context->imports[0]->call(context->imports[0], args, n, ret);
+}
+__asm__(".section .tenon.index,\"\",@progbits\n.incbin \"index.bin\"\n"
+        ".section .tenon.constants,\"\",@progbits\n.balign 4096\n.incbin \"constants.bin\"\n"
+        ".section .tenon.seal,\"\",@progbits\n.ascii \"TNSEAL1\\0\"\n.zero 64\n.text\n");
+)";
+
+template <class T>
+T at(const std::string& bytes, size_t offset) {
+  T t;
+  memcpy(&t, bytes.data() + offset, sizeof t);
+  return t;
+}
+
+// Offset and size of a section.
+std::pair<size_t, size_t> section(const std::string& file, const std::string& name) {
+  auto header = at<Elf64_Ehdr>(file, 0);
+  auto get = [&](size_t i) { return at<Elf64_Shdr>(file, header.e_shoff + i * sizeof(Elf64_Shdr)); };
+  for (size_t i = 0; i < header.e_shnum; ++i)
+    if (file.c_str() + get(header.e_shstrndx).sh_offset + get(i).sh_name == name)
+      return {get(i).sh_offset, get(i).sh_size};
+  ADD_FAILURE() << "no section " << name;
+  return {0, 0};
+}
+
+std::string seal(std::string file) {
+  auto header = at<Elf64_Ehdr>(file, 0);
+  std::string loaded(32, 0);
+  for (size_t i = 0; i < header.e_phnum; ++i) {
+    size_t place = header.e_phoff + i * sizeof(Elf64_Phdr);
+    auto p = at<Elf64_Phdr>(file, place);
+    loaded = digest_of(loaded + file.substr(place, sizeof p) +
+                       (p.p_type == PT_LOAD ? digest_of(file.substr(p.p_offset, p.p_filesz)) : std::string(32, 0)));
+  }
+  auto [index, index_size] = section(file, ".tenon.index");
+  file.replace(section(file, ".tenon.seal").first + 8, 64, loaded + digest_of(file.substr(index, index_size)));
+  return file;
+}
+
+void write(const std::string& path, const std::string& bytes) {
+  std::remove(path.c_str());  // a file of its own: the loader knows open libraries by their inode
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// The whole artifact, compiled once.
+const std::string& whole() {
+  static const std::string bytes = [] {
+    std::string folder = testing::TempDir() + "/tenon_artifact_test_" + std::to_string(getpid());
+    mkdir(folder.c_str(), 0700);
+    write(folder + "/index.bin",
+          map({{"version", integer(1)},
+               {"functions", map({{"sum", map({{"symbol", text("tenon_fn_sum")}})},
+                                  {"other", map({{"symbol", text("tenon_fn_other")}})}})},
+               {"constants",
+                array({map({{"offset", integer(0)}, {"size", integer(64)}, {"digest", text(hex_digest(constant))}})})},
+               {"imports", array({text("ext.f")})}}));
+    write(folder + "/constants.bin", constant);
+    write(folder + "/a.c", kSource);
+    std::string command =
+        "cd " + folder + " && cc -shared -fPIC -O1 -nostdlib -I" TENON_INCLUDE " -o a.so a.c && cat a.so > b.so";
+    EXPECT_EQ(system(command.c_str()), 0) << command;
+    std::ostringstream read;
+    read << std::ifstream(folder + "/b.so", std::ios::binary).rdbuf();
+    std::string remove = "rm -r " + folder;
+    EXPECT_EQ(system(remove.c_str()), 0);
+    return seal(read.str());
+  }();
+  return bytes;
+}
+
+// The file with `from` in its index replaced by `to` of the same length, sealed again.
+std::string with_index(const std::string& from, const std::string& to) {
+  EXPECT_EQ(from.size(), to.size());
+  std::string file = whole();
+  auto [offset, size] = section(file, ".tenon.index");
+  size_t place = file.find(from, offset);
+  EXPECT_LT(place, offset + size) << from;
+  return seal(file.replace(place, from.size(), to));
+}
+
+// ---- Opening.
+
+Value import_map() {
+  Value f = call([](TnValue* ret) {
+    return rt->function(
+        [](void*, const TnValue* args, int32_t n, TnValue* r) {
+          *r = n == 1 ? args[0] : TnValue{TN_NONE, 0, {0}};
+          return 0;
+        },
+        nullptr, nullptr, ret);
+  });
+  return Value(b.map({{"ext.f", f}}));
+}
+
+Value open_file(const std::string& path, const Value& imports, bool verify = true) {
+  return call([&](TnValue* ret) { return rt->artifact_open(path.c_str(), imports.ptr(), verify, ret); });
+}
+
+Value open_bytes(const std::string& bytes, const Value& imports = import_map(), bool verify = true) {
+  std::string path = testing::TempDir() + "/tenon_artifact_test_" + std::to_string(getpid()) + ".so";
+  write(path, bytes);
+  try {
+    Value v = open_file(path, imports, verify);
+    std::remove(path.c_str());
+    return v;
+  } catch (...) {
+    std::remove(path.c_str());
+    throw;
+  }
+}
+
+// "CODE message" of the refusal.
+template <class F>
+std::string refusal(F&& f) {
+  try {
+    f();
+  } catch (const Error& e) { return std::to_string(e.code) + " " + e.message; }
+  return "accepted";
+}
+
+int64_t call_function(const Value& artifact, const char* name, TnValue arg) {
+  const Value* f = artifact.ref<Map>().find("functions")->ref<Map>().find(name);
+  auto* function = reinterpret_cast<TnFunction*>(f->raw().as.object);
+  return call([&](TnValue* ret) { return function->call(function, &arg, 1, ret); }).as_int();
+}
+
+TEST(Artifact, RefusesFilesThatAreNone) {
+  std::string folder = testing::TempDir();
+  EXPECT_EQ(refusal([] { open_file("/no/such/file.so", Value()); }),
+            "14 the artifact cannot be opened: No such file or directory");
+  EXPECT_EQ(refusal([&] { open_file(folder, Value()); }), "18 the artifact is no regular file, or empty");
+  EXPECT_EQ(refusal([] { open_bytes(""); }), "18 the artifact is no regular file, or empty");
+  EXPECT_EQ(refusal([] { open_bytes("no ELF file"); }), "18 the artifact is no complete 64-bit ELF file");
+  EXPECT_EQ(refusal([] { open_file("/proc/self/exe", Value()); }),
+            "18 the file is no Tenon artifact: it has no seal or no index");
+}
+
+TEST(Artifact, RefusesATruncatedFile) {
+  const std::string& file = whole();
+  for (size_t n = 1; n < file.size(); n += 1 + file.size() / 97)
+    EXPECT_EQ(refusal([&] { open_bytes(file.substr(0, n)); }).substr(0, 3), "18 ") << n;
+}
+
+TEST(Artifact, RefusesADamagedPart) {
+  auto flipped = [](size_t place) {
+    std::string file = whole();
+    file[place] = static_cast<char>(file[place] ^ 4);
+    return file;
+  };
+  auto refuse = [&](size_t place) { return refusal([&] { open_bytes(flipped(place)); }); };
+  constexpr const char* code = "18 the code of the artifact does not match its digest";
+  const std::string& file = whole();
+  EXPECT_EQ(refuse(section(file, ".text").first + 3), code);
+  EXPECT_EQ(refuse(section(file, ".dynsym").first + 30), code);
+  EXPECT_EQ(refuse(at<Elf64_Ehdr>(file, 0).e_phoff + 5), code);
+  EXPECT_EQ(refuse(section(file, ".tenon.seal").first + 10), code);
+  EXPECT_EQ(refuse(section(file, ".tenon.seal").first + 50), "18 the index of the artifact does not match its digest");
+  EXPECT_EQ(refuse(section(file, ".tenon.seal").first + 2), "18 the artifact has a seal of another version");
+  EXPECT_EQ(refuse(section(file, ".tenon.index").first + 20), "18 the index of the artifact does not match its digest");
+  size_t data = section(file, ".tenon.constants").first;
+  EXPECT_EQ(refuse(data + 63), "18 a constant of the artifact does not match its digest");
+  EXPECT_EQ(call_function(open_bytes(flipped(data + 63), import_map(), false), "sum", {TN_NONE, 0, {0}}),
+            63 * 7 + (7 ^ 4));  // as it was asked for: not verified
+  std::string other = whole();
+  other[offsetof(Elf64_Ehdr, e_machine)] = static_cast<char>(EM_RISCV);
+  EXPECT_EQ(refusal([&] { open_bytes(seal(other)); }), "13 the artifact was compiled for another processor");
+}
+
+TEST(Artifact, RefusesAnIndexThatDoesNotHold) {
+  auto refuse = [](const std::string& from, const std::string& to) {
+    return refusal([&] { open_bytes(with_index(from, to)); });
+  };
+  EXPECT_NE(refuse(text("version") + integer(1), text("version") + integer(2))
+                .find("the artifact has format 2, this runtime reads format 1"),
+            std::string::npos);
+  EXPECT_EQ(refuse("version", "vermont"), "18 the index of the artifact has no version");
+  EXPECT_EQ(refuse("tenon_fn_sum", "tenon_fn_mus"),
+            "18 the artifact lacks the code of a function that its index names");
+  EXPECT_EQ(refuse("functions", "functionz"), "18 the index of the artifact has no functions");
+  for (int64_t offset : {int64_t{1}, int64_t{-1}, INT64_MAX})
+    EXPECT_EQ(refuse(text("offset") + integer(0), text("offset") + integer(offset)),
+              "18 a constant of the artifact lies outside its section");
+  size_t begin = section(whole(), ".tenon.index").first, tag = whole().find(text("imports"), begin) + 16 - begin;
+  EXPECT_EQ(refuse(text("imports") + "a", text("imports") + "x"), "18 an unknown tag at byte " + std::to_string(tag));
+}
+
+TEST(Artifact, RefusesMissingImports) {
+  constexpr const char* missing = "11 the artifact needs the external function 'ext.f'";
+  EXPECT_EQ(refusal([] { open_bytes(whole(), Value()); }), missing);
+  EXPECT_EQ(refusal([] { open_bytes(whole(), Value(b.map({{"ext.f", 1}}))); }), missing);
+}
+
+// A sealed index of any content is refused or opened, never a fault.
+TEST(Artifact, SurvivesAnyIndex) {
+  unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  auto [offset, size] = section(whole(), ".tenon.index");
+  Value imports = import_map();
+  for (int i = 0; i < 500; ++i) {
+    std::string file = whole();
+    for (unsigned n = 1 + random() % 3; n-- > 0;)
+      file[offset + random() % size] = static_cast<char>(random() % 2 ? random() : "ntfidsbam"[random() % 9]);
+    std::string said = refusal([&] { open_bytes(seal(file), imports); });
+    ASSERT_TRUE(said == "accepted" || said.substr(0, 2) == "18" || said.substr(0, 2) == "13" ||
+                said.substr(0, 2) == "11" || said.substr(0, 2) == "12" || said.substr(0, 2) == "17")
+        << said;
+  }
+}
+
+TEST(Artifact, FunctionsRunAndKeepItOpen) {
+  Value function;
+  {
+    Value artifact = open_bytes(whole());
+    EXPECT_EQ(call_function(artifact, "sum", {TN_NONE, 0, {0}}), 64 * 7);
+    EXPECT_EQ(call_function(artifact, "other", {TN_INT, 0, {42}}), 42);
+    EXPECT_EQ(artifact.ref<Map>().find("index")->ref<Map>().find("version")->as_int(), 1);
+    function = *artifact.ref<Map>().find("functions")->ref<Map>().find("sum");
+  }
+  auto* f = reinterpret_cast<TnFunction*>(function.raw().as.object);
+  EXPECT_EQ(call([&](TnValue* ret) { return f->call(f, nullptr, 0, ret); }).as_int(), 64 * 7);
+}
+
+TEST(Artifact, OpensManyTimes) {
+  std::vector<Value> open;
+  for (int i = 0; i < 40; ++i) open.push_back(open_bytes(whole()));
+  for (int i = 0; i < 40; i += 2) open[static_cast<size_t>(i)] = Value();
+  for (int i = 0; i < 40; i += 2) open[static_cast<size_t>(i)] = open_bytes(whole());
+  for (const Value& artifact : open) EXPECT_EQ(call_function(artifact, "sum", {TN_NONE, 0, {0}}), 64 * 7);
+}
+
+}  // namespace
+}  // namespace tenon
