@@ -66,17 +66,31 @@ TEST(Analyzer, ProvesSymbolicBounds) {
 
 TEST(Analyzer, GivesBounds) {
   Workbench w;
-  w.given("i in 16; j in 4..8; n >= 1; n <= 128; n % 16 == 0; k in n; i + j < 10");
+  w.given("i in 16; q in 4..9; j in 4..8; n >= 1; n <= 128; n % 16 == 0; k in n; i + j < 10");
   struct Row {
     const char* e;
     int64_t min, max;
   };
-  for (const Row& r :
-       {Row{"j", 4, 7}, Row{"n", 16, 128}, Row{"k", 0, 127}, Row{"k - n", -128, -1}, Row{"i + j", 4, 9},
-        Row{"i*3 - j", -7, 11}, Row{"i // 4", 0, 1}, Row{"-7 // (j - 3)", -7, -2}, Row{"x % 5", 0, 4},
-        Row{"x % -5", -4, 0}, Row{"truncmod(x, 5)", -4, 4}, Row{"min(x, 5)", INT64_MIN, 5},
-        Row{"w", INT32_MIN, INT32_MAX}, Row{"x", INT64_MIN, INT64_MAX}, Row{"x < y", 0, 1}, Row{"ramp(i, 2, 4)", 0, 11},
-        Row{"load(x)", INT64_MIN, INT64_MAX}, Row{"min(k*4 + 4, n) - k*4", -380, 4}, Row{"x*0", 0, 0}}) {
+  for (const Row& r : {Row{"j", 4, 7},
+                       Row{"n", 16, 128},
+                       Row{"k", 0, 127},
+                       Row{"k - n", -128, -1},
+                       Row{"i + j", 4, 9},
+                       Row{"i*3 - j", -7, 11},
+                       Row{"i // 4", 0, 1},
+                       Row{"-7 // (j - 3)", -7, -2},
+                       Row{"x % 5", 0, 4},
+                       Row{"x % -5", -4, 0},
+                       Row{"truncmod(x, 5)", -4, 4},
+                       Row{"min(x, 5)", INT64_MIN, 5},
+                       Row{"w", INT32_MIN, INT32_MAX},
+                       Row{"x", INT64_MIN, INT64_MAX},
+                       Row{"x < y", 0, 1},
+                       Row{"ramp(i, 2, 4)", 0, 11},
+                       Row{"load(x)", INT64_MIN, INT64_MAX},
+                       Row{"min(k*4 + 4, n) - k*4", -380, 4},
+                       Row{"x*0", 0, 0},
+                       Row{"(x + 3)*q", INT64_MIN, INT64_MAX}}) {
     Analyzer::Bounds b = w.analyzer.bounds(w.parse(r.e));
     EXPECT_EQ(b.min, r.min) << r.e;
     EXPECT_EQ(b.max, r.max) << r.e;

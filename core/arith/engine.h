@@ -200,14 +200,15 @@ class Engine {
     uint32_t kind = 0;
   };
   Truth compare(uint32_t kind, const Linear& a, const Linear& b, DLDataType t);
-  // d >= 0 and d == 0; none where the sides could overflow dtype t.
-  std::optional<Truth> try_nonnegative(const Linear& d, DLDataType t);
-  std::optional<Truth> try_zero(const Linear& d, DLDataType t);
+  using Compared = std::pair<const Linear&, const Linear&>;
+  // d >= 0 and d == 0; none where the sides could overflow dtype t. What is compared is known to fit.
+  std::optional<Truth> try_nonnegative(const Linear& d, DLDataType t, const Compared* given = nullptr);
+  std::optional<Truth> try_zero(const Linear& d, DLDataType t, const Compared* given = nullptr);
   std::optional<bool> decide(Atom* atom);
   bool total(const Truth& t);
   Linear tighten(Linear d);
   Sides sides(const Atom& comparison) const;
-  bool sides_fit(const Sides& s, DLDataType t);
+  bool sides_fit(const Sides& s, DLDataType t, const Compared* given = nullptr);
   Truth negate(const Truth& t);
   static Truth truth(Atom* atom) { return atom->truth < 0 ? Truth{atom, false} : Truth::of(atom->truth != 0); }
   Truth junction(Op op, const std::vector<Truth>& parts);

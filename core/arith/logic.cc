@@ -86,18 +86,17 @@ Engine::Sides Engine::sides(const Atom& comparison) const {
   return s;
 }
 
-bool Engine::sides_fit(const Sides& s, DLDataType t) {
-  Interval type = Interval::of(t);
+bool Engine::sides_fit(const Sides& s, DLDataType t, const Compared* given) {
   auto side = [&](const std::vector<Term>& terms, int64_t constant) {
-    Interval i = Interval::point(constant);
-    for (const Term& x : terms) i = i + scale(interval(x.atom), x.coef);
-    return i.within(type);
+    Linear x(constant);
+    for (const Term& term : terms) x.push(term.atom, term.coef);
+    return fits(x, t) || (given != nullptr && (fits(x, t, &given->first) || fits(x, t, &given->second)));
   };
   return side(s.left, s.left_constant) && side(s.right, s.right_constant);
 }
 
-std::optional<Truth> Engine::try_nonnegative(const Linear& given, DLDataType t) {
-  Linear d = settle(given);
+std::optional<Truth> Engine::try_nonnegative(const Linear& difference, DLDataType t, const Compared* given) {
+  Linear d = settle(difference);
   if (nonnegative(d)) return Truth::of(true);
   if (nonnegative(d * -1 + -1)) return Truth::of(false);
   d = tighten(std::move(d));
@@ -108,12 +107,12 @@ std::optional<Truth> Engine::try_nonnegative(const Linear& given, DLDataType t) 
     if (m.m == checked_neg(d.constant()) && m.b == 0) d.set_constant(-1);
   }
   Atom* atom = make(Op::GE0, kBool, d, {}, t);
-  if (!sides_fit(sides(*atom), t)) return std::nullopt;
+  if (!sides_fit(sides(*atom), t, given)) return std::nullopt;
   return truth(atom);
 }
 
-std::optional<Truth> Engine::try_zero(const Linear& given, DLDataType t) {
-  Linear d = settle(given);
+std::optional<Truth> Engine::try_zero(const Linear& difference, DLDataType t, const Compared* given) {
+  Linear d = settle(difference);
   if (d.is_constant()) return Truth::of(d.constant() == 0);
   int64_t g = content(d);
   if (d.constant() % g != 0 || !modular(d).contains(0) || !interval(d).contains(0)) return Truth::of(false);
@@ -134,7 +133,7 @@ std::optional<Truth> Engine::try_zero(const Linear& given, DLDataType t) {
   // One sign for a sum and its negation.
   if (d.coef_of(first(d)) < 0) d.scale(-1);
   Atom* atom = make(Op::EQ0, kBool, d, {}, t);
-  if (!sides_fit(sides(*atom), t)) return std::nullopt;
+  if (!sides_fit(sides(*atom), t, given)) return std::nullopt;
   return truth(atom);
 }
 
@@ -147,10 +146,11 @@ Truth Engine::compare(uint32_t kind, const Linear& a, const Linear& b, DLDataTyp
   }
   try {
     std::optional<Truth> r;
+    Compared given{a, b};
     if (kind == TN_KIND_tir_EQ)
-      r = try_zero(a - b, t);
+      r = try_zero(a - b, t, &given);
     else
-      r = try_nonnegative(b - a + (kind == TN_KIND_tir_LT ? -1 : 0), t);
+      r = try_nonnegative(b - a + (kind == TN_KIND_tir_LT ? -1 : 0), t, &given);
     if (r) return *r;
   } catch (const GiveUp&) {
     if (steps_ > limits_.steps) throw;

@@ -107,6 +107,15 @@ ROWS(LeftAlone,
   Row{"", "rand(x) - rand(x)", "rand(x) - rand(x)"}, Row{"", "rand(x + 0)*0", "rand(x)*0"}, Row{"", "f0 + f0 - f0", "f0 + f0 - f0"}, Row{"", "load(x + 0) - load(x)", "0"},
   Row{"", "f0 == f0", "f0 == f0"});
 
+// What would be shorter but wrong at the edges.
+ROWS(Edges,
+  Row{"", "(x // 4 + 3) // 8", "(x//4 + 3)//8"}, Row{"x in 99", "(x // 4 + 3) // 8", "(x + 12)//32"}, Row{"", "(x + y*16 + z) // 16", "(y*16 + x + z)//16"},
+  Row{"x in 99; z in 99", "(x + y*16 + z) // 16", "(x + z)//16 + y"}, Row{"", "x // -1", "x//-1"}, Row{"", "0 - (0 - 9223372036854775807 - 1)", "0 - (0 - 9223372036854775807 - 1)"},
+  Row{"", "x < 9223372036854775806 && (x + 2) // 4 < 5", "x < 9223372036854775806 && (x + 2)//4 < 5"},
+  Row{"", "select(y > 0, x // max(y, 1), 0)", "select(y >= 1, x//max(y, 1), 0)"}, Row{"", "if(y > 0, x // max(y, 1), 0)", "if(y >= 1, x//y, 0)"},
+  Row{"", "x + y + 1 < z + 1", "x + y + 1 < z + 1"}, Row{"x >= 0; y >= 0; z >= 0", "x + y + 1 < z + 1", "x + y < z"}, Row{"", "truncdiv(x, 4)", "truncdiv(x, 4)"},
+  Row{"", "truncdiv(x*4 + 8, 4)", "x + 2"}, Row{"x >= 0", "truncdiv(x, 4)", "x//4"}, Row{"w in 4", "w + 2147483644 < 2147483647", "w < 3"}, Row{"w in 5", "w + 2147483644 < 2147483647", "w + 2147483644 < 2147483647"});
+
 ROWS(Values,
   Row{"x = y + 1", "x - y", "1"}, Row{"x = load(y)", "x", "x"}, Row{"x = 5", "x*2", "10"}, Row{"x = y + 1; y = 3", "x", "4"}, Row{"p = true", "p && p1", "p1"},
   Row{"", "let(x, 4, x + y)", "y + 4"}, Row{"", "let(x, y, x + y)", "y*2"}, Row{"", "let(x, load(y), x*x)", "let(x, load(y), x*x)"}, Row{"i in 7..8", "i", "7"}, Row{"i in n..n + 1", "i", "n"});
