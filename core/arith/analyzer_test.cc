@@ -224,6 +224,22 @@ TEST(Analyzer, NothingBlowsUp) {
   }
 }
 
+TEST(Analyzer, LongFloatingPointChainsAreSimplifiedThroughout) {
+  Workbench w;
+  Node sum = w.var("f"), expected = sum;
+  for (int i = 0; i < 2000; ++i) {
+    sum = w.b.add(sum, w.b.cast(w.parse("load(x*4 + 3 - x*4)"), kFloat32));
+    expected = w.b.add(expected, w.b.cast(w.parse("load(3)"), kFloat32));
+  }
+  EXPECT_EQ(test::difference(w.analyzer.simplify(sum), expected), "");
+  Node doubled = test::doubling(w.var("f"), 1000);
+  EXPECT_TRUE(w.analyzer.simplify(doubled).same_as(doubled));
+  Node one = w.b.real(1.0), zero = w.b.real(0.0), f = w.var("f");
+  EXPECT_TRUE(w.analyzer.simplify(w.b.mul(w.b.mul(one, f), one)).same_as(f));
+  for (const Node& n : {w.b.add(f, zero), w.b.mul(f, zero), w.b.sub(f, f), w.b.sub(f, zero)})
+    EXPECT_TRUE(w.analyzer.simplify(n).same_as(n)) << w.print(n);
+}
+
 // Deep nesting of every operation, within a small stack.
 TEST(Analyzer, DeepExpressionsNeedLittleStack) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -95,6 +95,7 @@ class Engine {
   Linear operation(const Node& n);
   Truth boolean(const Node& n);
   Node rebuild(const Node& n);
+  Node floating(const Node& n);
   Node let(const Node& n);
   bool mentions(const Node& tree, const Node& var);
   Node branch(const Node& n);                         // Select and if_then_else of neither integers nor booleans

@@ -319,6 +319,7 @@ Truth Engine::boolean(const Node& n) {
 Node Engine::rebuild(const Node& n) {
   spend();
   if (has(n, kImpure) && n.is<tir::Let>()) return n;
+  if (is_floating(n.dtype()) && n.kind() >= TN_KIND_tir_Add && n.kind() <= TN_KIND_tir_Max) return floating(n);
   Operands o = operands_of(n);
   std::vector<Value> slots(n.slots(), n.slots() + n.slot_count());
   bool changed = false;
@@ -338,14 +339,39 @@ Node Engine::rebuild(const Node& n) {
     if (any_item) slots[o.array] = b_.array(items);
     changed |= any_item;
   }
-  Node r = changed ? b_.make(n.kind(), slots, n.span()) : n;
-  // x * 1 and x / 1 are exact in floating point; nothing else is done to it.
-  if (is_floating(n.dtype()) && (n.is<tir::Mul>() || n.is<tir::Div>())) {
-    const Node &a = as_node(r.slot(tir::MulSlot::a)), &b = as_node(r.slot(tir::MulSlot::b));
-    if (is_one(b)) return a;
-    if (n.is<tir::Mul>() && is_one(a)) return b;
+  return changed ? b_.make(n.kind(), slots, n.span()) : n;
+}
+
+// Chains of floating-point operations, without recursion through left operands: unrolled reductions are long.
+// x * 1 and x / 1 are exact; nothing else is done to them.
+Node Engine::floating(const Node& n) {
+  auto& memo = memos_.back().nodes;
+  std::vector<const Node*> chain;
+  const Node* p = &n;
+  while (is_floating(p->dtype()) && p->kind() >= TN_KIND_tir_Add && p->kind() <= TN_KIND_tir_Max &&
+         !(shared(*p) && memo.count(p->get()) != 0)) {
+    chain.push_back(p);
+    p = &as_node(p->slot(tir::AddSlot::a));
   }
-  return r;
+  Node a = any(*p);
+  for (; !chain.empty(); chain.pop_back()) {
+    spend();
+    const Node& c = *chain.back();
+    Node b = any(as_node(c.slot(tir::AddSlot::b)));
+    bool same = a.same_as(as_node(c.slot(tir::AddSlot::a))) && b.same_as(as_node(c.slot(tir::AddSlot::b)));
+    if (is_one(b) && (c.is<tir::Mul>() || c.is<tir::Div>())) {
+      // a stays
+    } else if (is_one(a) && c.is<tir::Mul>()) {
+      a = b;
+    } else if (same) {
+      a = c;
+    } else {
+      std::vector<Value> slots{c.dtype(), a, b};
+      a = b_.make(c.kind(), slots, c.span());
+    }
+    if (shared(c)) memo.emplace(c.get(), a);
+  }
+  return a;
 }
 
 Node Engine::branch(const Node& n) {
