@@ -22,6 +22,8 @@ struct Executor {
 // One line each; a module is run by all of them.
 inline constexpr Executor kExecutors[] = {
     {"interp", "eval-interp", ""},
+    {"lowered", "eval-interp", "cpu"},
+    {"llvm", "codegen-llvm", "cpu"},
 };
 
 // A session with its services; external functions are registered before a module is loaded.

@@ -2,7 +2,7 @@
 
 namespace tenon::backend {
 
-llvm::Value* FunctionEmitter::call_expr(const ir::Call& call) {
+llvm::Value* FunctionEmitter::call_expr(const ir::Call& call, bool used) {
   if (const auto* callee = call.op().as<ir::GlobalVar>()) {
     const FunctionInfo* info = m_.find(callee->name());
     if (!info)
@@ -12,7 +12,7 @@ llvm::Value* FunctionEmitter::call_expr(const ir::Call& call) {
   }
   const auto* op = call.op().as<ir::Op>();
   if (!op) refuse(call, "a call of something that is neither an intrinsic nor a function of the module");
-  if (op->id() == "tir.call_packed") return call_packed(call);
+  if (op->id() == "tir.call_packed") return call_packed(call, used);
   EmitIntrinsic emit = find_intrinsic(op->id());
   if (!emit) refuse(call, "the intrinsic " + std::string(op->id()) + " has no translation");
   return emit(*this, call);
@@ -186,7 +186,7 @@ void FunctionEmitter::store_argument(const Node& at, const Node& arg, llvm::Valu
 }
 
 // The result is received in `ret` itself, where an error belongs anyway; it is none again when this returns.
-llvm::Value* FunctionEmitter::call_packed(const ir::Call& call) {
+llvm::Value* FunctionEmitter::call_packed(const ir::Call& call, bool used) {
   NodeRange args = nodes(call.args());
   const auto* name = args.size() ? args[0].as<ir::StringImm>() : nullptr;
   if (!name) refuse(call, "tir.call_packed takes the name of the function first");
@@ -203,7 +203,10 @@ llvm::Value* FunctionEmitter::call_packed(const ir::Call& call) {
   llvm::Value* status = ir_.CreateCall(m_.entry_type(), field(function, offsetof(TnFunction, call)),
                                        {function, slots, ir_.getInt32(count), frame_.ret});
   propagate(status);
-  return unpack_result(call, frame_.ret, std::string(name->value()));
+  if (used) return unpack_result(call, frame_.ret, std::string(name->value()));
+  ir_.CreateCall(m_.release_function(), {frame_.ret});
+  ir_.CreateStore(llvm::Constant::getNullValue(m_.value_type()), frame_.ret);
+  return nullptr;
 }
 
 llvm::Value* FunctionEmitter::unpack_result(const ir::Call& call, llvm::Value* slot, const std::string& callee) {

@@ -48,12 +48,16 @@ class FunctionEmitter {
   [[noreturn]] void refuse(const Node& at, const std::string& what, const std::string& hint = {}) const;
   // Leaves the function with an error unless `ok`.
   void require(llvm::Value* ok, int32_t code, const std::string& message, const Node& at, const std::string& hint = {});
+  // The same for an index; the format has places for it and for the extent.
+  void require_index(llvm::Value* ok, const std::string& format, llvm::Value* index, llvm::Value* extent,
+                     const Node& at);
   // Calls a slot of TnRuntime.
   llvm::Value* call_runtime(size_t slot_offset, llvm::Type* result, llvm::ArrayRef<llvm::Value*> args);
   // Leaves the function, whose `ret` already holds the error, unless status is 0.
   void propagate(llvm::Value* status);
   llvm::Value* address_of(const tir::BufferLoad& load);
-  llvm::Value* call_expr(const ir::Call& call);
+  // Null when the call has no result, or its result is not `used`.
+  llvm::Value* call_expr(const ir::Call& call, bool used = true);
 
  private:
   friend class ParallelEmitter;
@@ -109,7 +113,7 @@ class FunctionEmitter {
   llvm::Value* stack_slot(llvm::Type* type, llvm::Value* count, const std::string& name);
 
   // ---- Calls (calls.cc)
-  llvm::Value* call_packed(const ir::Call& call);
+  llvm::Value* call_packed(const ir::Call& call, bool used);
   llvm::Value* call_function(const ir::Call& call, const FunctionInfo& callee);
   llvm::Value* eval_dim(const int64_t*& program, const std::vector<llvm::Value*>& symbols);
   void store_argument(const Node& at, const Node& arg, llvm::Value* slot);

@@ -8,6 +8,7 @@
 #include <tenon/cxx/object.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 namespace tenon::backend {
@@ -40,6 +41,7 @@ std::vector<Symbol> library_symbols() {
       {"memmove", address(&std::memmove)},
       {"memset", address(&std::memset)},
       {"memcmp", address(&std::memcmp)},
+      {"snprintf", address(&std::snprintf)},
       TENON_UNARY(exp),
       TENON_UNARY(exp2),
       TENON_UNARY(log),

@@ -144,10 +144,13 @@ void FunctionEmitter::check_index(const Node& at, const tir::Buffer& buffer, siz
   if (auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(value->getType()))
     limit = splat(limit, static_cast<int>(vector->getNumElements()));
   // One unsigned comparison covers both ends.
-  require(ir_.CreateICmpULT(value, limit), TN_ERROR_CHECK_FAILED,
-          "an index into dimension " + std::to_string(axis) + " of the buffer '" + std::string(buffer.name()) +
-              "' is outside its extent",
-          at);
+  llvm::Value* ok = ir_.CreateICmpULT(value, limit);
+  std::string tail =
+      " is out of bounds for dimension " + std::to_string(axis) + " of buffer '" + std::string(buffer.name()) + "'";
+  if (value->getType()->isVectorTy())
+    require(ok, TN_ERROR_CHECK_FAILED, "an index" + tail, at);
+  else
+    require_index(ok, "index %lld" + tail + ", whose extent is %lld", value, limit, at);
 }
 
 Access FunctionEmitter::access(const Node& at, const tir::Buffer& buffer, const Array& indices) {

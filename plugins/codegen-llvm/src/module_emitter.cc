@@ -224,6 +224,28 @@ llvm::Function* ModuleEmitter::fail_function() {
   return fail_;
 }
 
+llvm::Function* ModuleEmitter::fail_index_function() {
+  if (fail_index_) return fail_index_;
+  constexpr uint64_t kRoom = 512;
+  llvm::Type* ptr = llvm::PointerType::getUnqual(context());
+  llvm::Type *i32 = llvm::Type::getInt32Ty(context()), *i64 = llvm::Type::getInt64Ty(context());
+  fail_index_ = new_function(llvm::FunctionType::get(i32, {ptr, ptr, ptr, ptr, i64, i64}, false), "tenon.fail_index",
+                             llvm::GlobalValue::InternalLinkage);
+  fail_index_->addFnAttr(llvm::Attribute::NoInline);
+  fail_index_->addFnAttr(llvm::Attribute::Cold);
+  fail_index_->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::FunctionCallee format =
+      out_.getOrInsertFunction("snprintf", llvm::FunctionType::get(i32, {ptr, i64, ptr}, true));
+  llvm::IRBuilder<> ir(llvm::BasicBlock::Create(context(), "entry", fail_index_));
+  llvm::Function* f = fail_index_;
+  llvm::Value* message = ir.CreateAlloca(ir.getInt8Ty(), ir.getInt64(kRoom));
+  ir.CreateCall(format, {message, ir.getInt64(kRoom), f->getArg(1), f->getArg(4), f->getArg(5)});
+  llvm::Value* hint = text("guard the access with a condition or a predicate, or correct the index");
+  ir.CreateRet(ir.CreateCall(
+      fail_function(), {f->getArg(0), ir.getInt32(TN_ERROR_CHECK_FAILED), message, f->getArg(2), hint, f->getArg(3)}));
+  return fail_index_;
+}
+
 llvm::Function* ModuleEmitter::division(uint32_t kind, llvm::Type* t) {
   bool floors = kind == TN_KIND_tir_FloorDiv || kind == TN_KIND_tir_FloorMod;
   std::string name = std::string(kind == 0 ? "tenon.divide_unsigned.i"

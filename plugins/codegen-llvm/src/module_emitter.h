@@ -65,6 +65,8 @@ class ModuleEmitter {
   llvm::FunctionCallee libm(const std::string& name, llvm::Type* type, int arguments);
   // i32 fail(ctx, code, message, where, hint, ret): reports an error; always -1.
   llvm::Function* fail_function();
+  // i32 fail_index(ctx, format, where, ret, index, extent): the same with the message formatted by the C library.
+  llvm::Function* fail_index_function();
   // void release(TnValue*): gives up the reference that the value holds, as tn_value_release.
   llvm::Function* release_function();
   // t divide(t x, t y, i1 modulo): division that no operand makes fail; 0 when y is 0. Of signed integers in the way of
@@ -96,6 +98,7 @@ class ModuleEmitter {
   std::vector<Value> constants_;
   std::map<std::string, llvm::Constant*, std::less<>> texts_;
   llvm::Function* fail_ = nullptr;
+  llvm::Function* fail_index_ = nullptr;
   llvm::Function* release_ = nullptr;
 };
 

@@ -85,7 +85,7 @@ bool FunctionEmitter::reachable() const { return ir_.GetInsertBlock()->getTermin
 std::string FunctionEmitter::where(const Node& at) const {
   std::string position = position_of(at);
   if (position.empty() && statement_) position = position_of(*statement_);
-  return position.empty() ? info_.name : info_.name + " at " + position;
+  return (position.empty() ? "" : position + ", ") + "function '" + info_.name + "'";
 }
 
 void FunctionEmitter::refuse(const Node& at, const std::string& what, const std::string& hint) const {
@@ -138,6 +138,19 @@ void FunctionEmitter::require(llvm::Value* ok, int32_t code, const std::string& 
   ir_.SetInsertPoint(good);
 }
 
+void FunctionEmitter::require_index(llvm::Value* ok, const std::string& format, llvm::Value* index, llvm::Value* extent,
+                                    const Node& at) {
+  if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(ok); known && known->isOne()) return;
+  llvm::BasicBlock *good = block("ok"), *bad = block("fail");
+  llvm::MDBuilder md(m_.context());
+  ir_.CreateCondBr(ok, good, bad, md.createBranchWeights(1u << 20, 1));
+  ir_.SetInsertPoint(bad);
+  ir_.CreateCall(m_.fail_index_function(),
+                 {frame_.context, m_.text(format), m_.text(where(at)), frame_.ret, index, extent});
+  ir_.CreateBr(exit_block());
+  ir_.SetInsertPoint(good);
+}
+
 void FunctionEmitter::propagate(llvm::Value* status) {
   llvm::BasicBlock* good = block("ok");
   llvm::MDBuilder md(m_.context());
@@ -175,7 +188,7 @@ void FunctionEmitter::stmt(const Node& s) {
     case TN_KIND_tir_Evaluate: {
       const Node& value = s.to<tir::Evaluate>().value();
       if (const auto* call = value.as<ir::Call>())
-        call_expr(*call);
+        call_expr(*call, false);
       else
         expr(value);
       break;

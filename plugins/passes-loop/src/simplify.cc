@@ -136,28 +136,66 @@ class Simplify : public Rewriter {
   }
 
   Node visit_seq(const tir::Seq& seq) {
-    std::vector<Node> out, from, to;
+    std::vector<Node> rest, out;
+    for (const Node& child : nodes(seq.stmts())) rest.push_back(child);
     std::vector<Arith::Scope> assumed;  // what assertions established; ends with the list
     bool any = false;
-    for (const Node& child : nodes(seq.stmts())) {
-      Node s = visit(substituted(b_, child, from, to));
-      any = any || !s.same_as(child);
+    for (size_t i = 0; i < rest.size(); ++i) {
+      Node s = visit(rest[i]);
+      any = any || !s.same_as(rest[i]);
       if (const auto* bind = s.as<tir::Bind>()) {
-        if (bind->value().is<ir::IntImm>() || bind->value().is<ir::FloatImm>() || bind->value().is<ir::Var>()) {
-          from.push_back(bind->var());
-          to.push_back(bind->value());
+        const Node& value = bind->value();
+        if (value.is<ir::IntImm>() || value.is<ir::FloatImm>() || value.is<ir::Var>()) {
+          replace_after(rest, i, bind->var(), value);
+          any = true;
           continue;
         }
         learn(*bind);
+      } else if (s.is<tir::AllocBuffer>() || s.is<tir::DeclBuffer>()) {
+        constexpr uint32_t in_alloc = tir::AllocBuffer::Slot::buffer, in_decl = tir::DeclBuffer::Slot::buffer;
+        uint32_t slot = s.is<tir::AllocBuffer>() ? in_alloc : in_decl;
+        Node before = as_node(s.slot(slot)), after = simple_buffer(before.to<tir::Buffer>());
+        if (!after.same_as(before)) {
+          replace_after(rest, i, before, after);
+          s = b_.with(s, slot, after);
+          any = true;
+        }
+      } else if (const auto* assertion = s.as<tir::Assert>()) {
+        assumed.push_back(arith_.assume(assertion->condition()));
       }
-      if (const auto* assertion = s.as<tir::Assert>()) assumed.push_back(arith_.assume(assertion->condition()));
       out.push_back(s);
     }
     while (!assumed.empty()) assumed.pop_back();  // the last first
-    size_t before = out.size();
     drop_unused(out);
-    return any || out.size() != before || out.size() != seq.stmts().size() ? flat_seq(b_, out)
-                                                                           : static_cast<const Node&>(seq);
+    return any || out.size() != seq.stmts().size() ? flat_seq(b_, out) : static_cast<const Node&>(seq);
+  }
+
+  // What follows statement `i`, as one tree: a definition that changes is replaced at all its uses.
+  void replace_after(std::vector<Node>& rest, size_t i, const Node& from, const Node& to) {
+    std::vector<Node> tail(rest.begin() + static_cast<ptrdiff_t>(i) + 1, rest.end());
+    if (tail.empty()) return;
+    Node after = substituted(b_, b_.make<tir::Seq>({b_.array(tail)}), {from}, {to});
+    rest.resize(i + 1);
+    for (const Node& s : nodes(after.to<tir::Seq>().stmts())) rest.push_back(s);
+  }
+
+  // The buffer with simple extents, strides and offset.
+  Node simple_buffer(const tir::Buffer& buffer) {
+    std::vector<Value> slots(buffer.slots(), buffer.slots() + buffer.slot_count());
+    bool any = false;
+    auto simple = [&](const Node& e) {
+      Node after = visit(e);
+      any = any || !after.same_as(e);
+      return after;
+    };
+    for (uint32_t slot : {tir::Buffer::Slot::shape, tir::Buffer::Slot::strides}) {
+      std::vector<Node> items;
+      for (const Node& e : nodes(slots[slot].ref<Array>())) items.push_back(simple(e));
+      slots[slot] = b_.array(items);
+    }
+    if (slots[tir::Buffer::Slot::elem_offset].is_node())
+      slots[tir::Buffer::Slot::elem_offset] = simple(as_node(buffer.elem_offset()));
+    return any ? b_.make(buffer.kind(), slots, buffer.span()) : static_cast<const Node&>(buffer);
   }
 
   void learn(const tir::Bind& bind) {
