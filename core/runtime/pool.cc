@@ -125,8 +125,8 @@ void run_share(const Job& job, int32_t thread, Share* share) {
 }
 
 void* work(void* argument) {
-  auto index = static_cast<int32_t>(reinterpret_cast<intptr_t>(argument));
-  Worker& w = pool.workers[index];
+  Worker& w = *static_cast<Worker*>(argument);
+  auto index = static_cast<int32_t>(&w - pool.workers);
   inside_task = true;
   Job job = {};
   for (uint32_t turn = w.done.load();;) {
@@ -160,7 +160,7 @@ bool start_worker(int32_t index) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  int status = pthread_create(&thread, &attributes, work, reinterpret_cast<void*>(static_cast<intptr_t>(index)));
+  int status = pthread_create(&thread, &attributes, work, &pool.workers[index]);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   return status == 0;

@@ -65,9 +65,9 @@ TEST(Pool, NestedCallsRunInPlace) {
 TEST(Pool, ManyCallersAtOnce) {
   rt->set_thread_count(4);
   std::vector<std::thread> callers;
-  for (int t = 0; t < 8; ++t)
+  for (int t = 0; t < 16; ++t)
     callers.emplace_back([] {
-      for (int i = 0; i < 300; ++i) run(16, false);
+      for (int i = 0; i < 200; ++i) run(16, false);
     });
   for (std::thread& t : callers) t.join();
 }
