@@ -47,7 +47,9 @@ class Decompose : public Rewriter {
       if (nest && !nest->block.init().is_none())
         if (Node done = decompose(*nest)) return done;
     }
-    return n.is<tir::BufferLoad>() ? n : children(n);
+    if (n.is<tir::BufferLoad>()) return n;
+    if (const auto* loop = n.as<tir::For>()) outer_.insert(loop->loop_var().get());
+    return children(n);
   }
 
  private:
@@ -61,6 +63,8 @@ class Decompose : public Rewriter {
       if (iter.iter_kind() != TN_ITER_SPATIAL && iter.iter_kind() != TN_ITER_REDUCE) return {};
       bool reduces = iter.iter_kind() == TN_ITER_REDUCE;
       if (reduces) reduce_iters.insert(iter.var().get());
+      // The reduction goes on in a loop outside of the nest.
+      if (reduces && uses_any(b_, Value(values[i]), outer_)) return {};
       b_.walk(Value(values[i]), [&](const Node& n) {
         if (loop_vars.count(n.get())) (reduces ? reduce_loops : spatial_loops).insert(n.get());
       });
@@ -161,6 +165,7 @@ class Decompose : public Rewriter {
   }
 
   const TnHostArith* arith_;
+  Vars outer_;  // variables of loops around the nests
 };
 
 }  // namespace

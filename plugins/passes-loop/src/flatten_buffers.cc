@@ -55,8 +55,7 @@ class Flatten : public Rewriter {
         for (const Node& a : nodes(c->args())) whole_.insert(a.get());
       if (const auto* decl = n.as<tir::DeclBuffer>()) whole_.insert(decl->data().get());
       if (const auto* block = n.as<tir::Block>())
-        throw Error(TN_ERROR_ARGUMENT,
-                    "passes-loop:flatten-buffers: the block '" + std::string(block->name()) + "' is not lowered", {},
+        throw Error(TN_ERROR_ARGUMENT, "the block '" + std::string(block->name()) + "' is not lowered", {},
                     "run passes-loop:lower-blocks before it");
       if (const auto* load = n.as<tir::BufferLoad>()) accessed_.insert(load->buffer().get());
       if (const auto* store = n.as<tir::BufferStore>()) accessed_.insert(store->buffer().get());

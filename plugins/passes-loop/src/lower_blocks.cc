@@ -21,8 +21,7 @@ class LowerBlocks : public Rewriter {
     if (!realize) return n.is<tir::BufferLoad>() ? n : children(n);
     const auto& block = realize->block().to<tir::Block>();
     if (!block.match_buffers().empty())
-      throw Error(TN_ERROR_ARGUMENT,
-                  "passes-loop:lower-blocks: the block '" + std::string(block.name()) + "' still has windows", {},
+      throw Error(TN_ERROR_ARGUMENT, "the block '" + std::string(block.name()) + "' still has windows", {},
                   "run passes-loop:lower-match-buffers before it");
     std::vector<Node> vars, values, stmts;
     Node at_start;
