@@ -229,7 +229,7 @@ Node Elaborator::graph_constant(const Expr& e) {
   auto read = [&](auto&& self, const Expr& x, size_t level) -> void {
     if (x.kind == Syntax::List || x.kind == Syntax::Tuple) {
       auto n = static_cast<int64_t>(x.items.size());
-      if (level == shape.size() && values.empty()) shape.push_back(n);
+      if (level == shape.size() && values.empty()) shape.resize(level + 1, n);
       if (level >= shape.size() || shape[level] != n) fail(x, "the rows of the constant have different lengths");
       for (const Expr* item : x.items) self(self, *item, level + 1);
       return;
