@@ -80,10 +80,7 @@ class CanonicalWriter {
       case TN_DTYPE:
         number('t', v.as.dtype.code | v.as.dtype.bits << 8 | static_cast<uint64_t>(v.as.dtype.lanes) << 16);
         break;
-      case TN_DEVICE:
-        number('d', static_cast<uint32_t>(v.as.device.device_type) |
-                        static_cast<uint64_t>(static_cast<uint32_t>(v.as.device.device_id)) << 32);
-        break;
+      case TN_DEVICE: number('d', static_cast<uint64_t>(v.as.i)); break;  // type and number, 4 bytes each
       case TN_STRING:
       case TN_SMALL_STRING: text('s', string_view_of(v)); break;
       case TN_BYTES:

@@ -283,9 +283,10 @@ class Decoder {
         return leaf(DLDataType{code, bits, static_cast<uint16_t>(low | high << 8)});
       }
       case kDevice: {
-        int64_t type = in_.signed_number(), id = in_.signed_number();
-        if (type < 0 || type > INT32_MAX || id < INT32_MIN || id > INT32_MAX) in_.corrupt("a device is out of range");
-        return leaf(DLDevice{static_cast<DLDeviceType>(type), static_cast<int32_t>(id)});
+        uint64_t type = in_.number(), id = in_.number();
+        if (type > UINT32_MAX || id > UINT32_MAX) in_.corrupt("a device is out of range");
+        // Its type may be one that this version does not name, so it is no enumerator yet.
+        return leaf(Value::adopt({TN_DEVICE, 0, {static_cast<int64_t>(type | id << 32)}}));
       }
       case kText: return text(in_.index(texts_.size(), "text"));
       case kBytes: return data(in_.index(texts_.size(), "text"));

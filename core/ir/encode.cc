@@ -162,8 +162,8 @@ class Encoder {
         break;
       case TN_DEVICE:
         out.byte(kDevice);
-        out.signed_number(v.as.device.device_type);
-        out.signed_number(v.as.device.device_id);
+        out.number(static_cast<uint32_t>(v.as.i));
+        out.number(static_cast<uint64_t>(v.as.i) >> 32);
         break;
       case TN_STRING:
       case TN_SMALL_STRING:

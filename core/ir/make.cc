@@ -100,9 +100,7 @@ Summary summarize_nested(const TnValue& v, uint32_t nesting) {
     case TN_FLOAT: return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
     case TN_DTYPE:
       return {mix_hash(tag, v.as.dtype.code | v.as.dtype.bits << 8 | static_cast<uint64_t>(v.as.dtype.lanes) << 16)};
-    case TN_DEVICE:
-      return {mix_hash(mix_hash(tag, static_cast<uint64_t>(v.as.device.device_type)),
-                       static_cast<uint64_t>(v.as.device.device_id))};
+    case TN_DEVICE: return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
     case TN_SMALL_STRING:
     case TN_C_STRING:
     case TN_STRING: return {hash_text(TN_STRING, string_view_of(v))};
