@@ -28,7 +28,8 @@ struct Options {
     if (given && given->type_index == TN_MAP)
       m = Value::view(*given).ref<Map>();
     else if (given && given->type_index != TN_NONE)
-      throw Error(TN_ERROR_TYPE, "the options of " + std::string(what) + " are a map, not " + value_kind(Value::view(*given)));
+      throw Error(TN_ERROR_TYPE,
+                  "the options of " + std::string(what) + " are a map, not " + value_kind(Value::view(*given)));
     map = complete_options(b, schemas, m, {what, {}});
   }
   const Value& operator[](std::string_view key) const { return *map.find(key); }

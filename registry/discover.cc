@@ -104,8 +104,8 @@ Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs) {
     }
   }
   choose(found, d);
-  std::stable_sort(d.broken.begin(), d.broken.end(),
-                   [](const BrokenPlugin& x, const BrokenPlugin& y) { return x.manifest < y.manifest; });
+  std::sort(d.broken.begin(), d.broken.end(),
+            [](const BrokenPlugin& x, const BrokenPlugin& y) { return x.manifest < y.manifest; });
   return d;
 }
 

@@ -23,8 +23,9 @@ const Discovery& Registry::found() {
   auto rank = [&](const PluginInfo& p) {
     return std::find(order.plugins.begin(), order.plugins.end(), p.id) - order.plugins.begin();
   };
-  std::stable_sort(discovery_->plugins.begin(), discovery_->plugins.end(),
-                   [&](const PluginInfo& x, const PluginInfo& y) { return rank(x) < rank(y); });
+  std::sort(discovery_->plugins.begin(), discovery_->plugins.end(), [&](const PluginInfo& x, const PluginInfo& y) {
+    return std::pair(rank(x), x.id) < std::pair(rank(y), y.id);
+  });
   return *discovery_;
 }
 

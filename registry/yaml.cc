@@ -41,7 +41,7 @@ class Converter {
       case YAML::NodeType::Map:
         out.kind = Yaml::Kind::kMap;
         for (const auto& entry : node)
-          out.entries.emplace_back(convert(entry.first, depth + 1), convert(entry.second, depth + 1));
+          out.entries.push_back({convert(entry.first, depth + 1), convert(entry.second, depth + 1)});
         break;
     }
     return out;

@@ -11,14 +11,16 @@
 
 namespace tenon {
 
+struct YamlEntry;
+
 struct Yaml {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   std::string text;     // of a scalar
   bool quoted = false;  // a scalar in quotes is a string whatever it says
   int line = 0, column = 0;
-  std::vector<Yaml> items;                     // of a list
-  std::vector<std::pair<Yaml, Yaml>> entries;  // of a map, in the order of the file
+  std::vector<Yaml> items;         // of a list
+  std::vector<YamlEntry> entries;  // of a map, in the order of the file
 
   bool is_null() const { return kind == Kind::kNull; }
   bool is_scalar() const { return kind == Kind::kScalar; }
@@ -27,6 +29,10 @@ struct Yaml {
   // The value under a key of a map, the first when it is repeated; null when there is none.
   const Yaml* find(std::string_view key) const;
   const Yaml* find_key(std::string_view key) const;  // the key itself, for its position
+};
+
+struct YamlEntry {
+  Yaml key, value;
 };
 
 // One document. Throws TN_ERROR_PARSE with the position. Bounded in nesting and size, so that untrusted text is safe.

@@ -16,10 +16,10 @@ bool YamlReader::map(const Yaml& node, const std::string& what, std::initializer
   std::vector<std::string> names;
   for (const Key& key : keys) names.emplace_back(key.name);
   for (size_t i = 0; i < node.entries.size(); ++i) {
-    const Yaml& key = node.entries[i].first;
+    const Yaml& key = node.entries[i].key;
     bool known = false, repeated = false;
     for (const std::string& name : names) known = known || (key.is_scalar() && name == key.text);
-    for (size_t j = 0; j < i; ++j) repeated = repeated || node.entries[j].first.text == key.text;
+    for (size_t j = 0; j < i; ++j) repeated = repeated || node.entries[j].key.text == key.text;
     if (!known) {
       std::string list;
       for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
