@@ -42,6 +42,11 @@ OpService::OpService(const Builder& b, PluginProvider& provider, PluginInstances
     auto* ops = static_cast<OpService*>(self);
     return guard(ops->b_.runtime(), ret, [&] { return ops->compute(context, Builder::borrow(call)); });
   };
+  table_.evaluate = [](void* self, const TnContext* context, const TnNode* call, const TnValue* args, int32_t n,
+                       TnValue* ret) -> int {
+    auto* ops = static_cast<OpService*>(self);
+    return guard(ops->b_.runtime(), ret, [&] { return ops->evaluate(context, Builder::borrow(call), args, n); });
+  };
 }
 
 const OpTable& OpService::op_table() {
@@ -102,6 +107,19 @@ Value OpService::compute(const TnContext* context, const Node& call) {
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no compute, though its manifest says so for " + op.id);
   return tenon::call([&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
+}
+
+Value OpService::evaluate(const TnContext* context, const Node& call, const TnValue* args, int32_t n) {
+  const OpRecord& op = record_of(call);
+  PluginInstances::Use use = this->use(op, "evaluate");
+  auto* table = static_cast<const TnOp*>(use.table);
+  if (!table)
+    throw Error(TN_ERROR_UNSUPPORTED, "the op '" + op.id + "' has no evaluate", span_where(call.span()),
+                "it has no value that is known while compiling");
+  if (!TN_HAS(table, evaluate))
+    throw Error(TN_ERROR_PLUGIN,
+                "the plugin '" + op.plugin + "' has no evaluate, though its manifest says so for " + op.id);
+  return tenon::call([&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
 }
 
 }  // namespace tenon

@@ -24,6 +24,7 @@ class OpService {
   Value record(std::string_view id);
   Value infer_type(const TnContext* context, const Node& call);
   Value compute(const TnContext* context, const Node& call);
+  Value evaluate(const TnContext* context, const Node& call, const TnValue* args, int32_t n);
 
  private:
   const OpRecord& record_of(const Node& call);

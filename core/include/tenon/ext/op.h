@@ -31,6 +31,8 @@ typedef struct TnHostOps {
   int (*find)(void* self, const char* id, TnValue* ret);
   int (*infer_type)(void* self, const TnContext* context, const TnNode* call, TnValue* ret);
   int (*compute)(void* self, const TnContext* context, const TnNode* call, TnValue* ret);
+  /* The result for these argument values. Fails with TN_ERROR_UNSUPPORTED for an op without `evaluate`. */
+  int (*evaluate)(void* self, const TnContext* context, const TnNode* call, const TnValue* args, int32_t n, TnValue* ret);
 } TnHostOps;
 
 #ifdef __cplusplus
