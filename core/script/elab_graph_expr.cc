@@ -58,7 +58,7 @@ Node Elaborator::graph_expr(const Expr& e, const Node* expected_type) {
     case Syntax::Subscript: {
       if (e.a->is_name("metadata") && !scopes_.find("metadata")) binding(*e.a);
       if (e.items.size() != 1 || e.items[0]->kind == Syntax::Slice)
-        expected(e, "the number of a field of a tuple", "a part of a tensor is R.strided_slice(x, ...)");
+        expected(*e.items[0], "the number of a field of a tuple", "a part of a tensor is R.strided_slice(x, ...)");
       Node tuple = graph_expr(*e.a);
       return with_type(make<relax::TupleGetItem>(e, {Value(), tuple, int_of(*e.items[0], "the number of the field")}),
                        expected_type);

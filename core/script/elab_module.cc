@@ -235,14 +235,15 @@ Node parse(std::string_view text, std::string_view file, const ParseContext& con
   Source source{text, std::string(file)};
   auto memory = std::make_unique<std::pmr::monotonic_buffer_resource>(text.size() * 2 + 4096);
   Tokens tokens = tokenize(source, context.limits, *memory);
+  Program program;
+  uint64_t levels =
+      std::min(uint64_t{tokens.brackets + 1} * (tokens.prefixes + 1), uint64_t{context.limits.brackets} + 1);
+  with_deep_stack(levels + tokens.blocks,
+                  [&] { program = parse_syntax(source, context.limits, tokens, std::move(memory)); });
+  Builder builder = core_builder();
   Node module;
-  uint64_t levels = uint64_t{tokens.brackets + 1} * (tokens.prefixes + 1);
-  if (levels > 2 * uint64_t{context.limits.brackets}) levels = 2 * uint64_t{context.limits.brackets};
-  with_deep_stack(levels + tokens.blocks, [&] {
-    Program program = parse_syntax(source, context.limits, tokens, std::move(memory));
-    Builder builder = core_builder();
-    module = Elaborator(source, context, builder, program).module();
-  });
+  with_deep_stack(uint64_t{program.height} + tokens.blocks,
+                  [&] { module = Elaborator(source, context, builder, program).module(); });
   return module;
 }
 

@@ -44,7 +44,7 @@ Value Elaborator::loop_type(const Expr& e) {
   if (auto t = dtype_name(e)) return *t;
   Path p = e.kind == Syntax::Subscript ? path(*e.a) : call_path(e);
   if (p.is('T', "handle") || p.is('T', "Ptr")) return kHandle;
-  if (is_type(e)) return type(e);
+  if (is_type(e) || p.root == 'R' || path(e).root == 'R') return type(e);
   if (p.is('I', "node")) return generic_node(e);
   return dtype(e, "a dtype");
 }

@@ -146,7 +146,8 @@ std::string_view Elaborator::string_of(const Expr& e, std::string_view what) con
 
 int64_t Elaborator::int_of(const Expr& e, std::string_view what) const {
   if (e.kind == Syntax::Int && !e.big) return e.integer;
-  if (e.kind == Syntax::Unary && e.text == "-" && e.a->kind == Syntax::Int && !e.a->big) return -e.a->integer;
+  if (e.kind == Syntax::Unary && e.text == "-" && e.a->kind == Syntax::Int && (!e.a->big || e.a->integer == INT64_MIN))
+    return e.a->big ? INT64_MIN : -e.a->integer;
   expected(e, std::string(what) + " as an integer");
 }
 

@@ -111,7 +111,9 @@ void Printer::prim_func(std::string_view key, const tir::PrimFunc& f) {
       buffer_arguments(b);
       put(")");
     } else {
-      matched.push_back({&p, names_.fresh("var_" + identifier_of(p.to<tir::Buffer>().name(), "buffer"))});
+      const auto& b = p.to<tir::Buffer>();
+      std::string name = names_.define(p, b.name().empty() ? "buffer" : b.name());
+      matched.push_back({&p, names_.fresh("var_" + name)});
       put(matched.back().handle + ": T.handle");
     }
   }

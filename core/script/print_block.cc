@@ -276,8 +276,10 @@ bool Printer::block(const tir::BlockRealize& n) {
   // TVM's order, unless the regions speak of what the block itself makes.
   bool own = !b.match_buffers().empty();
   for (const Array* list : {&b.reads(), &b.writes()})
-    for (const Node& r : nodes(*list))
-      for (const Node& a : nodes(b.alloc_buffers())) own = own || r.to<tir::BufferRegion>().buffer().same_as(a);
+    if (!b.alloc_buffers().empty() && !own)
+      b_.walk(Value(*list), [&](const Node& n) {
+        for (const Node& a : nodes(b.alloc_buffers())) own = own || n.same_as(a);
+      });
   if (own) allocations();
   use();
   if (!own) allocations();

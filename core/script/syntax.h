@@ -45,6 +45,7 @@ struct Expr {
   Syntax kind;
   bool big = false;
   bool parenthesized = false;
+  uint32_t height = 1;  // the recursion that reading the expression takes: the left operand of an operator adds nothing
   Position begin, end;
   std::string_view text;
   int64_t integer = 0;
@@ -111,6 +112,7 @@ struct Program {
   std::unique_ptr<std::pmr::monotonic_buffer_resource> memory;
   Body body;
   Aliases aliases;
+  uint32_t height = 0;  // the greatest of its expressions
 };
 
 // Throws TN_ERROR_PARSE or TN_ERROR_LIMIT. Its stack is bounded by the brackets and blocks of `tokens`.

@@ -25,6 +25,25 @@ const OperatorRow* find_binary(const Token& t) {
 
 }  // namespace
 
+const Expr* SyntaxParser::done(Expr* e) {
+  e->end = last_end();
+  uint32_t below = 0;
+  auto child = [&](const Expr* c) {
+    if (c) below = std::max(below, c->height);
+  };
+  if (e->kind != Syntax::Binary) child(e->a);
+  child(e->b);
+  child(e->c);
+  for (const Expr* c : e->items) child(c);
+  for (const Keyword& k : e->keywords) child(k.value);
+  e->height = below + 1;
+  if (e->kind == Syntax::Binary) e->height = std::max(e->height, e->a->height);
+  if (e->height > limits_.brackets)
+    source_.limit(e->begin, "expressions stand deeper in one another", limits_.brackets);
+  height_ = std::max(height_, e->height);
+  return e;
+}
+
 const Expr* SyntaxParser::expression() {
   deeper(peek().begin);
   if (at("lambda")) source_.refuse(peek().begin, "a lambda", "write the expression where it is used");

@@ -16,6 +16,7 @@ class SyntaxParser {
 
   Body program(Aliases* aliases);
   const Expr* whole_expression();
+  uint32_t height() const { return height_; }
 
  private:
   // ---- Tokens
@@ -56,10 +57,7 @@ class SyntaxParser {
     e->begin = begin;
     return e;
   }
-  const Expr* done(Expr* e) {
-    e->end = last_end();
-    return e;
-  }
+  const Expr* done(Expr* e);
 
   // ---- Expressions
   const Expr* expression();       // with a conditional
@@ -106,6 +104,7 @@ class SyntaxParser {
   const Tokens& tokens_;
   std::pmr::memory_resource& memory_;
   size_t at_ = 0;
+  uint32_t height_ = 0;
   uint32_t depth_ = 0;  // of expressions and prefix operators in one another
 };
 

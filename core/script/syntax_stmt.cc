@@ -313,7 +313,9 @@ const Stmt* SyntaxParser::class_definition(Stmt* s) {
 Program parse_syntax(const Source& source, const ScriptLimits& limits, const Tokens& tokens,
                      std::unique_ptr<std::pmr::monotonic_buffer_resource> memory) {
   Program program;
-  program.body = SyntaxParser(source, limits, tokens, *memory).program(&program.aliases);
+  SyntaxParser parser(source, limits, tokens, *memory);
+  program.body = parser.program(&program.aliases);
+  program.height = parser.height();
   program.memory = std::move(memory);
   return program;
 }
