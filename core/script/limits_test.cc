@@ -29,7 +29,7 @@ TEST(ScriptLimits, DeepTextIsRefusedOnASmallStack) {
   EXPECT_EQ(code_of(evaluating(repeated("A[", kDeep))), TN_ERROR_LIMIT);
   EXPECT_EQ(code_of(evaluating(repeated("-", kDeep) + "1")), TN_ERROR_LIMIT);
   EXPECT_EQ(code_of(evaluating(repeated("not ", kDeep) + "True")), TN_ERROR_LIMIT);
-  EXPECT_EQ(code_of(evaluating(repeated("not (-", 9000) + "1" + repeated(")", 9000))), TN_ERROR_LIMIT);
+  EXPECT_EQ(code_of(evaluating(repeated("not (-(", 4900) + "1" + repeated("))", 4900))), TN_ERROR_LIMIT);
   EXPECT_EQ(code_of(evaluating("A" + repeated("[0]", kDeep))), TN_ERROR_LIMIT);
   EXPECT_EQ(code_of(evaluating("A" + repeated(".data", kDeep))), TN_ERROR_LIMIT);
   EXPECT_EQ(code_of(evaluating("A" + repeated("()", kDeep))), TN_ERROR_LIMIT);
