@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "ir/bytes.h"
 #include "ir/ir_table.h"
+#include "ir/verify.h"
 #include "script/parse.h"
 #include "script/print.h"
 
@@ -23,6 +25,19 @@ IrService::IrService() : table_(ir_table()) {
   };
   table_.constant = [](void* self, const DLTensor* tensor, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] { return Value(static_cast<IrService*>(self)->constants_.add(*tensor)); });
+  };
+  table_.verify = [](void* self, const TnNode* module, TnValue* ret) -> int {
+    return guard(tn_runtime(), ret, [&] {
+      auto& ops = static_cast<IrService*>(self)->ops_;
+      verify_module(Builder::borrow(module), ops ? &ops() : nullptr);
+      return Value();
+    });
+  };
+  table_.decode = [](void* self, const char* data, size_t size, TnValue* ret) -> int {
+    return guard(tn_runtime(), ret, [&] {
+      auto& constants = static_cast<IrService*>(self)->constants_;
+      return decode_tree({data, size}, [&](std::string_view digest, uint64_t) { return constants.find(digest); });
+    });
   };
 }
 
