@@ -87,10 +87,12 @@ class Checker {
       message.add("expected ");
       add_expected(message, symbols_, param(i));
       message.add(", got ");
-      if (is_tensor(args_[i]))
-        add_actual(message, tensor_of(args_[i]));
-      else
+      if (!is_tensor(args_[i])) {
         message.add("%s", type_name(args_[i].type_index));
+      } else {
+        if (param(i).kind == TN_PARAM_SCALAR) message.add("a tensor ");
+        add_actual(message, tensor_of(args_[i]));
+      }
       if (*why) message.add(": ");
     }
     message.add("%s", why);
