@@ -1,10 +1,10 @@
 #include "ir/verify_loop.h"
 
-#include "diag/suggest.h"
-#include "ir/kind_table.h"
-#include "ir/make.h"
+#include "ir/verify_parts.h"
 
 namespace tenon {
+
+using namespace verify_parts;
 namespace {
 
 // ---- What each slot holds --------------------------------------------------------------------------------------
@@ -85,17 +85,6 @@ constexpr SlotRow kSlots[] = {
     {TN_KIND_tir_PrimFunc, tir::PrimFuncSlot::body, Holds::kStatement},
 };
 
-uint32_t flags_of_kind(const Node& n) { return kind_info(n.kind())->schema.flags; }
-bool has_dtype(const Node& n) { return n.dtype().bits != 0; }
-bool is_scalar(DLDataType t) { return t.lanes == 1; }
-bool is_integer_scalar(const Node& n) { return is_integer(n.dtype()) && is_scalar(n.dtype()); }
-std::string quoted(DLDataType t) { return dtype_text(t); }
-
-std::string what(const Node& n) {
-  if (n.is<ir::Var>() || n.is<tir::Buffer>()) return name_of(n.get());
-  return describe(Value(n).raw()) + (has_dtype(n) ? " of dtype " + quoted(n.dtype()) : "");
-}
-
 // Null when the node belongs there, else the rule that it breaks and what belongs there.
 struct Expected {
   const char* rule;
@@ -166,13 +155,6 @@ static_assert(rows_are_sorted());
 
 // ---- Rules -----------------------------------------------------------------------------------------------------
 
-void require_result(const Node& n, DLDataType expected) {
-  if (!same_dtype(n.dtype(), expected))
-    throw Violation{"dtype-result", name_of(n.get()) +
-                                        (has_dtype(n) ? " has the dtype " + quoted(n.dtype()) : " has no dtype") +
-                                        ", but its operands give " + quoted(expected)};
-}
-
 void check_binary(const Node& n) {
   const Node &a = as_node(n.slot(1)), &b = as_node(n.slot(2));
   for (const Node& operand : {a, b})
@@ -182,13 +164,13 @@ void check_binary(const Node& n) {
   DLDataType t = a.dtype();
   if (!same_dtype(t, b.dtype()))
     throw Violation{"dtype-operands",
-                    "the operands of " + name_of(n.get()) + " are " + quoted(t) + " and " + quoted(b.dtype()),
+                    "the operands of " + name_of(n.get()) + " are " + dtype_text(t) + " and " + dtype_text(b.dtype()),
                     "cast one of them"};
   bool logical = n.is<tir::And>() || n.is<tir::Or>();
   bool comparison = n.kind() >= TN_KIND_tir_EQ && n.kind() <= TN_KIND_tir_GE;
   bool equality = n.is<tir::EQ>() || n.is<tir::NE>();
   if (logical && !is_bool(t))
-    throw Violation{"condition-bool", "the operands of " + name_of(n.get()) + " are " + quoted(t) + ", not bool"};
+    throw Violation{"condition-bool", "the operands of " + name_of(n.get()) + " are " + dtype_text(t) + ", not bool"};
   if (is_handle(t) && !equality) throw Violation{"dtype-operands", name_of(n.get()) + " is not defined on handles"};
   if (is_bool(t) && !logical && !comparison && !n.is<tir::Min>() && !n.is<tir::Max>())
     throw Violation{"dtype-operands", name_of(n.get()) + " is arithmetic, but its operands are bool",
@@ -226,8 +208,8 @@ void check_store(const tir::BufferStore& n) {
   check_access(n, n.buffer().to<tir::Buffer>(), n.indices(), &element);
   if (!same_dtype(n.value().dtype(), element))
     throw Violation{"store-dtype",
-                    "a value of dtype " + quoted(n.value().dtype()) + " is stored in " + name_of(n.buffer().get()) +
-                        ", which holds " + quoted(element) + " there",
+                    "a value of dtype " + dtype_text(n.value().dtype()) + " is stored in " + name_of(n.buffer().get()) +
+                        ", which holds " + dtype_text(element) + " there",
                     "cast the value"};
 }
 
@@ -235,24 +217,25 @@ void check_select(const tir::Select& n) {
   DLDataType t = n.true_value().dtype(), c = n.condition().dtype();
   if (!same_dtype(t, n.false_value().dtype()))
     throw Violation{"dtype-operands",
-                    "the values of tir.Select are " + quoted(t) + " and " + quoted(n.false_value().dtype()),
+                    "the values of tir.Select are " + dtype_text(t) + " and " + dtype_text(n.false_value().dtype()),
                     "cast one of them"};
   if (!is_bool(c) || (c.lanes != 1 && c.lanes != t.lanes))
-    throw Violation{"condition-bool", "the condition of tir.Select is " + quoted(c) + " beside values of " + quoted(t)};
+    throw Violation{"condition-bool",
+                    "the condition of tir.Select is " + dtype_text(c) + " beside values of " + dtype_text(t)};
   require_result(n, t);
 }
 
 void check_cast(const tir::Cast& n) {
   DLDataType from = n.value().dtype();
   if (!has_dtype(n) || n.dtype().lanes != from.lanes || is_handle(from) || is_handle(n.dtype()))
-    throw Violation{"dtype-result", "tir.Cast leads from " + quoted(from) + " to " + quoted(n.dtype()),
+    throw Violation{"dtype-result", "tir.Cast leads from " + dtype_text(from) + " to " + dtype_text(n.dtype()),
                     "a cast keeps the lanes, and handles are not cast"};
 }
 
 void check_vector(const Node& n, const Node& scalar, int64_t lanes) {
   if (lanes < 2 || lanes > UINT16_MAX || !is_scalar(scalar.dtype()))
     throw Violation{"vector-lanes",
-                    name_of(n.get()) + " makes " + std::to_string(lanes) + " lanes of " + quoted(scalar.dtype())};
+                    name_of(n.get()) + " makes " + std::to_string(lanes) + " lanes of " + dtype_text(scalar.dtype())};
   require_result(n, with_lanes(scalar.dtype(), static_cast<uint16_t>(lanes)));
 }
 
@@ -270,18 +253,14 @@ void check_integer_constant(const ir::IntImm& n) {
     ok &= is_handle(t) && v == 0;
   if (!ok)
     throw Violation{"constant-range", "the integer constant " + std::to_string(v) + " is no value of " +
-                                          (has_dtype(n) ? quoted(t) : "a constant without a dtype")};
-}
-
-void check_equal_dtype(const char* rule, const std::string& a, DLDataType ta, const std::string& b, DLDataType tb) {
-  if (!same_dtype(ta, tb)) throw Violation{rule, a + " is " + quoted(ta) + ", but " + b + " is " + quoted(tb)};
+                                          (has_dtype(n) ? dtype_text(t) : "a constant without a dtype")};
 }
 
 void check_loop(const tir::For& n) {
   const Node& v = n.loop_var();
   if (!is_integer_scalar(v))
     throw Violation{"loop-variable",
-                    name_of(v.get()) + " of a loop must be a scalar integer, but is " + quoted(v.dtype())};
+                    name_of(v.get()) + " of a loop must be a scalar integer, but is " + dtype_text(v.dtype())};
   check_equal_dtype("loop-variable", "the start of a loop", n.min().dtype(), name_of(v.get()), v.dtype());
   check_equal_dtype("loop-variable", "the extent of a loop", n.extent().dtype(), name_of(v.get()), v.dtype());
   if (n.loop_kind() < TN_FOR_SERIAL || n.loop_kind() > TN_FOR_THREAD_BINDING)
@@ -296,7 +275,7 @@ void check_axis(const tir::IterVar& n) {
   const Node& v = n.var();
   if (!is_integer_scalar(v))
     throw Violation{"loop-variable",
-                    name_of(v.get()) + " of an axis must be a scalar integer, but is " + quoted(v.dtype())};
+                    name_of(v.get()) + " of an axis must be a scalar integer, but is " + dtype_text(v.dtype())};
   if (n.iter_kind() < TN_ITER_SPATIAL || n.iter_kind() > TN_ITER_OPAQUE)
     throw Violation{"block-axes",
                     "the axis " + name_of(v.get()) + " has the unknown kind " + std::to_string(n.iter_kind())};
@@ -379,7 +358,7 @@ void LoopRules::check(const Node& n, const TnNode* parent) const {
     case ir::FloatImm::kKind:
       if (!is_floating(n.dtype()) || !is_scalar(n.dtype()))
         throw Violation{"constant-range",
-                        "a float constant has the dtype " + (has_dtype(n) ? quoted(n.dtype()) : "none")};
+                        "a float constant has the dtype " + (has_dtype(n) ? dtype_text(n.dtype()) : "none")};
       break;
     case ir::Call::kKind: check_call(n.to<ir::Call>()); break;
     case tir::Not::kKind:
@@ -424,84 +403,6 @@ void LoopRules::check(const Node& n, const TnNode* parent) const {
   if (flat && (!parent || parent->kind != tir::Seq::kKind))
     throw Violation{"statement-place", name_of(n.get()) + " must stand directly in a tir.Seq",
                     "wrap it and what follows it in a tir.Seq"};
-}
-
-void LoopRules::check_call(const ir::Call& call) const {
-  const Node& op = call.op();
-  for (const Node& arg : nodes(call.args()))
-    if (!(flags_of_kind(arg) & TN_KIND_EXPR) && !arg.is<tir::Buffer>() && !arg.is<tir::BufferRegion>())
-      throw Violation{"level", "an argument of a call must be an expression or a buffer, but is " + what(arg)};
-  if (auto* global = op.as<ir::GlobalVar>()) return check_function_call(call, global->name());
-  if (auto* o = op.as<ir::Op>()) return check_operator_call(call, o->id());
-  if (!op.is<ir::ExternFunc>())
-    throw Violation{"call-target", "what is called is " + what(op),
-                    "call an ir.Op, an ir.GlobalVar or an ir.ExternFunc"};
-}
-
-void LoopRules::check_function_call(const ir::Call& call, std::string_view name) const {
-  const Value* target = module_.functions().find(name);
-  auto* function = target && target->is_node() ? as_node(*target).as<tir::PrimFunc>() : nullptr;
-  if (!function) return;  // the rule `global`, or a function whose parameters the loop level does not know
-  std::string callee = "`" + std::string(name) + "`";
-  size_t given = call.args().size(), needed = function->params().size();
-  if (given != needed)
-    throw Violation{"call-arguments", callee + " takes " + std::to_string(needed) + " arguments, but " +
-                                          std::to_string(given) + " are given"};
-  for (size_t i = 0; i < given; ++i) {
-    const Node &arg = as_node(call.args()[i]), &param = as_node(function->params()[i]);
-    auto refuse = [&](const std::string& why) {
-      throw Violation{"call-arguments",
-                      "argument " + std::to_string(i) + " of " + callee + ", for " + name_of(param.get()) + ", " + why};
-    };
-    auto* buffer = param.as<tir::Buffer>();
-    if (!buffer) {
-      if (!same_dtype(arg.dtype(), param.dtype()) || arg.is<tir::Buffer>())
-        refuse("must be " + quoted(param.dtype()) + ", but is " + what(arg));
-      continue;
-    }
-    auto* given_buffer = arg.as<tir::Buffer>();
-    if (!given_buffer) {
-      if (!is_handle(arg.dtype())) refuse("must be a buffer, but is " + what(arg));
-      continue;
-    }
-    if (!same_dtype(given_buffer->dtype(), buffer->dtype()))
-      refuse("must hold " + quoted(buffer->dtype()) + ", but " + name_of(arg.get()) + " holds " +
-             quoted(given_buffer->dtype()));
-    if (given_buffer->shape().size() != buffer->shape().size())
-      refuse("must have " + std::to_string(buffer->shape().size()) + " dimensions, but " + name_of(arg.get()) +
-             " has " + std::to_string(given_buffer->shape().size()));
-    for (size_t d = 0; d < buffer->shape().size(); ++d) {
-      auto* a = as_node(given_buffer->shape()[d]).as<ir::IntImm>();
-      auto* p = as_node(buffer->shape()[d]).as<ir::IntImm>();
-      if (a && p && a->value() != p->value())
-        refuse("must have the extent " + std::to_string(p->value()) + " in dimension " + std::to_string(d) + ", but " +
-               name_of(arg.get()) + " has " + std::to_string(a->value()));
-    }
-  }
-}
-
-void LoopRules::check_operator_call(const ir::Call& call, std::string_view id) const {
-  if (id == "tir.call_packed") {
-    auto* name = call.args().empty() ? nullptr : as_node(call.args()[0]).as<ir::StringImm>();
-    if (!name || name->value().empty())
-      throw Violation{"call-packed",
-                      "the first argument of tir.call_packed must be an ir.StringImm with the name of the function"};
-  }
-  if (id == "tir.if_then_else" && call.args().size() == 3) {
-    const Node &c = as_node(call.args()[0]), &a = as_node(call.args()[1]), &b = as_node(call.args()[2]);
-    if (!is_bool(c.dtype())) throw Violation{"condition-bool", "the condition of tir.if_then_else is " + what(c)};
-    check_equal_dtype("dtype-operands", "the second value of tir.if_then_else", b.dtype(), "the first", a.dtype());
-    require_result(call, a.dtype());
-  }
-  if (!ops_) return;
-  const OpRecord* op = ops_->find(id);
-  if (!op)
-    throw Violation{"call-operator", "there is no operator `" + std::string(id) + "`", did_you_mean(id, ops_->ids())};
-  if (op->level != OpLevel::kLoop)
-    throw Violation{"call-operator",
-                    "`" + op->id + "` is an operator of the graph level, but stands in a loop function"};
-  if (std::string why = ops_->misfit(call); !why.empty()) throw Violation{"call-operator", why};
-  if (auto t = ops_->dtype_of_call(call)) require_result(call, *t);
 }
 
 }  // namespace tenon

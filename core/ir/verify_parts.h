@@ -1,0 +1,36 @@
+// What the rules of the loop level are written with.
+#ifndef TENON_CORE_IR_VERIFY_PARTS_H
+#define TENON_CORE_IR_VERIFY_PARTS_H
+
+#include "ir/kind_table.h"
+#include "ir/make.h"
+#include "ir/verify_loop.h"
+
+namespace tenon::verify_parts {
+
+inline uint32_t flags_of_kind(const Node& n) { return kind_info(n.kind())->schema.flags; }
+inline bool has_dtype(const Node& n) { return n.dtype().bits != 0; }
+inline bool is_scalar(DLDataType t) { return t.lanes == 1; }
+inline bool is_integer_scalar(const Node& n) { return is_integer(n.dtype()) && is_scalar(n.dtype()); }
+
+// A node as messages call it: its name or kind, and its dtype.
+inline std::string what(const Node& n) {
+  if (n.is<ir::Var>() || n.is<tir::Buffer>()) return name_of(n.get());
+  return describe(Value(n).raw()) + (has_dtype(n) ? " of dtype " + dtype_text(n.dtype()) : "");
+}
+
+// The rule dtype-result.
+inline void require_result(const Node& n, DLDataType expected) {
+  if (!same_dtype(n.dtype(), expected))
+    throw Violation{"dtype-result", name_of(n.get()) +
+                                        (has_dtype(n) ? " has the dtype " + dtype_text(n.dtype()) : " has no dtype") +
+                                        ", but its operands give " + dtype_text(expected)};
+}
+
+inline void check_equal_dtype(const char* rule, const std::string& a, DLDataType ta, const std::string& b,
+                              DLDataType tb) {
+  if (!same_dtype(ta, tb)) throw Violation{rule, a + " is " + dtype_text(ta) + ", but " + b + " is " + dtype_text(tb)};
+}
+
+}  // namespace tenon::verify_parts
+#endif
