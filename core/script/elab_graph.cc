@@ -45,6 +45,8 @@ Node Elaborator::graph_sequence(Body stmts, const Stmt& at, std::string_view res
   function_.outputs = nullptr;
   function_.result = Node();
   function_.ended = false;
+  function_.body_type.reset();
+  function_.announced.clear();
   function_.branch_result = result;
   for (const Stmt* s : stmts) {
     if (function_.ended)
@@ -54,6 +56,7 @@ Node Elaborator::graph_sequence(Body stmts, const Stmt& at, std::string_view res
   }
   flush_bindings(at);
   Node value = function_.result;
+  std::optional<Value> body_type = function_.body_type;
   auto attrs = std::move(function_.attrs);
   function_ = std::move(outer);
   function_.attrs = std::move(attrs);
@@ -66,7 +69,7 @@ Node Elaborator::graph_sequence(Body stmts, const Stmt& at, std::string_view res
                  result.empty() ? "the function '" + std::string(at.text) + "' ends without `return`"
                                 : "a branch ends without a binding of '" + std::string(result) + "'",
                  result.empty() ? "write `return x`" : "both branches end with a binding of the same name");
-  return make<relax::SeqExpr>(at, {Value(), list(blocks), value});
+  return make<relax::SeqExpr>(at, {body_type ? *body_type : graph_type_of(value), list(blocks), value});
 }
 
 void Elaborator::flush_bindings(const Stmt& at, bool even_empty) {
@@ -118,6 +121,10 @@ void Elaborator::graph_statement(const Stmt& s) {
       if (p.is('R', "func_attr") || p.is('T', "func_attr")) {
         for (auto& entry : Builder::entries(attribute_map(*arguments(value, "R.func_attr", {"attrs"}, 1)[0])))
           function_.attrs.push_back(std::move(entry));
+        return;
+      }
+      if (p.is('I', "body_type")) {
+        function_.body_type = loop_type(*arguments(value, "I.body_type", {"type"}, 1)[0]);
         return;
       }
       if (p.is('R', "output")) {

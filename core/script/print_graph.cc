@@ -22,7 +22,7 @@ bool Printer::is_plain(const relax::Function& f) const {
 
 bool Printer::sequence_is_plain(const Node& n) const {
   const auto* seq = n.as<relax::SeqExpr>();
-  if (!seq || !seq->type().is_none()) return false;
+  if (!seq || (!seq->type().is_none() && !seq->type().is_node() && !seq->type().is_dtype())) return false;
   auto bindings = [&](const Array& list) {
     for (const Node& x : nodes(list)) {
       const auto* binding = x.as<relax::VarBinding>();
@@ -103,6 +103,13 @@ void Printer::graph_function(std::string_view key, const relax::Function& f) {
 // value.
 void Printer::sequence(const relax::SeqExpr& seq, const std::string* result) {
   NodeRange blocks = nodes(seq.blocks());
+  if (!equal_values(seq.type(), graph_type_of(seq.body()))) {
+    if (seq.type().is_node()) declare_symbols(seq.type());
+    line("I.body_type(");
+    annotation_text(seq.type());
+    put(")");
+    end_line();
+  }
   // The binding that gives the branch its value.
   const TnNode* last = nullptr;
   if (result && blocks.size() > 0)

@@ -379,7 +379,8 @@ class Generator {
                                 : Node(b_.make<relax::BindingBlock>({list})));
     }
     graph_vars_.resize(mark);
-    return b_.make<relax::SeqExpr>({Value(), b_.array(std::span<const Value>(blocks)), body});
+    Value type = one_in(3) ? body.slot(0) : one_in(4) ? tensor_type() : Value();
+    return b_.make<relax::SeqExpr>({type, b_.array(std::span<const Value>(blocks)), body});
   }
   Node graph_function() {
     vars_.clear();
