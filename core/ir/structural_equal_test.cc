@@ -86,6 +86,23 @@ TEST(StructuralEqual, ScopesEnd) {
   EXPECT_EQ(difference(b.seq({loop(j), loop(k)}), b.seq({loop(i), loop(i)})), "");
 }
 
+TEST(StructuralEqual, OneNodeUnderOtherPairsIsAnotherExpression) {
+  Builder b = core_builder();
+  Node i = b.var("i"), j = b.var("j"), p = b.var("p"), q = b.var("q");
+  auto nest = [&](const Node& outer, const Node& inner, const Node& body) {
+    return b.loop(outer, b.imm(4), b.loop(inner, b.imm(4), body));
+  };
+  // The same body, whose i is the outer variable here and the inner one there.
+  Node body = b.make<tir::Evaluate>({b.add(i, b.imm(1))});
+  EXPECT_EQ(difference(nest(i, j, body), nest(j, i, body)), "body.body.value.a");
+  EXPECT_EQ(difference(nest(i, j, body), nest(i, j, body)), "");
+  // A pair of bodies that was found equal is not so any more after their variables were paired otherwise.
+  Node other = b.make<tir::Evaluate>({b.add(p, b.imm(1))});
+  Node a = b.seq({nest(i, j, body), nest(i, j, body)});
+  EXPECT_EQ(difference(a, b.seq({nest(p, q, other), nest(p, q, other)})), "");
+  EXPECT_EQ(difference(a, b.seq({nest(p, q, other), nest(q, p, other)})), "stmts[1].body.body.value.a");
+}
+
 TEST(StructuralEqual, FloatsByTheirBits) {
   Builder b = core_builder();
   double nan = std::numeric_limits<double>::quiet_NaN();
