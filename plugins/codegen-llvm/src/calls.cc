@@ -14,8 +14,15 @@ llvm::Value* FunctionEmitter::call_expr(const ir::Call& call, bool used) {
   if (!op) refuse(call, "a call of something that is neither an intrinsic nor a function of the module");
   if (op->id() == "tir.call_packed") return call_packed(call, used);
   EmitIntrinsic emit = find_intrinsic(op->id());
+  if (!emit) emit = find_builtin(op->id());
   if (!emit) refuse(call, "the intrinsic " + std::string(op->id()) + " has no translation");
   return emit(*this, call);
+}
+
+void FunctionEmitter::call_statement(const ir::Call& call) {
+  const auto* op = call.op().as<ir::Op>();
+  if (op && op->id() == "tir.ret") return return_handle(call);
+  call_expr(call, false);
 }
 
 // ---- Functions of the module -----------------------------------------------------------------------------------
@@ -127,7 +134,7 @@ llvm::Value* FunctionEmitter::call_function(const ir::Call& call, const Function
   for (int32_t i : callee.extra_symbols)
     values.push_back(convert(symbols[static_cast<size_t>(i)], kInt64, s.symbols[static_cast<size_t>(i)].dtype()));
   propagate(ir_.CreateCall(callee.internal, values));
-  return nullptr;
+  return callee.function.ret_type().is_none() ? nullptr : take_result();
 }
 
 // ---- External functions ----------------------------------------------------------------------------------------
@@ -177,7 +184,8 @@ void FunctionEmitter::store_argument(const Node& at, const Node& arg, llvm::Valu
   if (t.lanes != 1) refuse(at, "a vector is passed to an external function");
   llvm::Value* v = expr(arg);
   if (is_handle(t)) {
-    if (arg.is<ir::Call>()) return put(TN_POINTER, v);
+    const auto* call = arg.as<ir::Call>();
+    if (call && call->op().is<ir::Op>() && call->op().to<ir::Op>().id() == "tir.address_of") return put(TN_POINTER, v);
     ir_.CreateStore(ir_.CreateLoad(m_.value_type(), v), slot);
     return;
   }
@@ -211,9 +219,10 @@ llvm::Value* FunctionEmitter::call_packed(const ir::Call& call, bool used) {
 
 llvm::Value* FunctionEmitter::unpack_result(const ir::Call& call, llvm::Value* slot, const std::string& callee) {
   DLDataType t = call.dtype();
+  if (is_handle(t)) return take_result();
   llvm::Value* payload = ir_.CreateConstInBoundsGEP1_64(ir_.getInt8Ty(), slot, offsetof(TnValue, as));
   llvm::Value* result = nullptr;
-  if (t.bits != 0 && !is_handle(t)) {
+  if (t.bits != 0) {
     llvm::Value* type = ir_.CreateLoad(ir_.getInt32Ty(), slot);
     auto is = [&](int32_t index) { return ir_.CreateICmpEQ(type, ir_.getInt32(static_cast<uint32_t>(index))); };
     llvm::Value* whole = ir_.CreateOr(is(TN_INT), is(TN_BOOL));

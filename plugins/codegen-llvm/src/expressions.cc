@@ -30,6 +30,7 @@ llvm::Value* FunctionEmitter::expr(const Node& e) {
       return it->second;
     }
     case TN_KIND_ir_IntImm: {
+      if (is_handle(e.dtype())) return handle_slots(1, "none");  // nothing
       int64_t v = e.to<ir::IntImm>().value();
       return is_floating(e.dtype()) ? constant(m_.type_of(e.dtype()), static_cast<double>(v))
                                     : integer(m_.type_of(e.dtype()), v);
@@ -129,6 +130,13 @@ llvm::Value* FunctionEmitter::branch(llvm::Value* condition, llvm::Type* type,
   return phi;
 }
 
+// A call that is more than arithmetic on its arguments.
+bool FunctionEmitter::is_effect(const Node& n) {
+  const auto* call = n.as<ir::Call>();
+  const auto* op = call ? call->op().as<ir::Op>() : nullptr;
+  return call && (!op || !find_intrinsic(op->id()));
+}
+
 // Whether computing it where the program does not ask for it could fault, fail or have an effect.
 bool FunctionEmitter::is_lazy(const Node& e) const {
   bool found = false;
@@ -136,9 +144,7 @@ bool FunctionEmitter::is_lazy(const Node& e) const {
       Value(e),
       [&](const Node& n) {
         bool divides = n.kind() >= TN_KIND_tir_Div && n.kind() <= TN_KIND_tir_TruncMod && !is_floating(n.dtype());
-        const auto* call = n.as<ir::Call>();
-        const auto* op = call ? call->op().as<ir::Op>() : nullptr;
-        found = found || n.is<tir::BufferLoad>() || (call && (!op || op->id() == "tir.call_packed")) ||
+        found = found || n.is<tir::BufferLoad>() || is_effect(n) ||
                 (divides && !static_cast<const tir::Div&>(n).b().is<ir::IntImm>());
         return !found;
       },

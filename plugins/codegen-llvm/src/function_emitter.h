@@ -48,14 +48,25 @@ class FunctionEmitter {
   [[noreturn]] void refuse(const Node& at, const std::string& what, const std::string& hint = {}) const;
   // Leaves the function with an error unless `ok`.
   void require(llvm::Value* ok, int32_t code, const std::string& message, const Node& at, const std::string& hint = {});
-  // The same for an index; the format has places for it and for the extent.
-  void require_index(llvm::Value* ok, const std::string& format, llvm::Value* index, llvm::Value* extent,
-                     const Node& at);
+  // The same with a message that has places for two int64 numbers (%lld).
+  void require_numbers(llvm::Value* ok, int32_t code, const std::string& format, llvm::Value* a, llvm::Value* b,
+                       const Node& at, const std::string& hint = {});
   // Calls a slot of TnRuntime.
   llvm::Value* call_runtime(size_t slot_offset, llvm::Type* result, llvm::ArrayRef<llvm::Value*> args);
   // Leaves the function, whose `ret` already holds the error, unless status is 0.
   void propagate(llvm::Value* status);
   llvm::Value* address_of(const tir::BufferLoad& load);
+  llvm::Value* ret() { return frame_.ret; }
+  llvm::Value* field(llvm::Value* base, size_t offset, llvm::Type* type);
+  llvm::Value* stack_slot(llvm::Type* type, llvm::Value* count, const std::string& name);
+
+  // ---- Handles (handles.cc)
+  // TnValues that start as none and are released at the exits of the function.
+  llvm::Value* handle_slots(uint64_t count, const std::string& name);
+  llvm::Value* take_result();
+  llvm::Value* tensor_in(const Node& at, llvm::Value* handle, const std::string& what);
+  void require_kept(const Node& at, llvm::Value* handle);
+  void store_argument(const Node& at, const Node& arg, llvm::Value* slot);
   // Null when the call has no result, or its result is not `used`.
   llvm::Value* call_expr(const ir::Call& call, bool used = true);
 
@@ -71,7 +82,9 @@ class FunctionEmitter {
     llvm::BasicBlock* entry = nullptr;
     llvm::Value* context = nullptr;
     llvm::Value* ret = nullptr;
-    llvm::BasicBlock* failed = nullptr;  // returns -1
+    llvm::BasicBlock* failed = nullptr;     // returns -1
+    llvm::BasicBlock* succeeded = nullptr;  // returns 0, for tir.ret
+    std::vector<std::pair<llvm::Value*, uint64_t>> handles;
     std::vector<Cleanup> cleanups;
     int64_t stack_bytes = 0;
     std::map<const TnNode*, llvm::Value*> vars;
@@ -110,16 +123,21 @@ class FunctionEmitter {
   llvm::Value* buffer_pointer(const Node& at, const Node& buffer);  // elem_offset applied
   void check_index(const Node& at, const tir::Buffer& buffer, size_t axis, const Node& index, llvm::Value* value);
   bool is_data_dependent(const Node& e) const;
-  llvm::Value* stack_slot(llvm::Type* type, llvm::Value* count, const std::string& name);
+
+  void alloc_registers(const tir::AllocBuffer& s, const tir::Buffer& buffer);
+  llvm::Value* tensor_memory(const tir::DeclBuffer& s, const ir::Call& call);
+  void give_handle(const Node& at, const Node& value, llvm::Value* from, llvm::Value* to);
+  void return_handle(const ir::Call& call);
 
   // ---- Calls (calls.cc)
+  void call_statement(const ir::Call& call);
   llvm::Value* call_packed(const ir::Call& call, bool used);
   llvm::Value* call_function(const ir::Call& call, const FunctionInfo& callee);
   llvm::Value* eval_dim(const int64_t*& program, const std::vector<llvm::Value*>& symbols);
-  void store_argument(const Node& at, const Node& arg, llvm::Value* slot);
   llvm::Value* tensor_argument(const Node& at, const tir::Buffer& buffer);
   llvm::Value* unpack_result(const ir::Call& call, llvm::Value* slot, const std::string& callee);
 
+  static bool is_effect(const Node& n);
   bool is_lazy(const Node& e) const;
   llvm::Value* integer_division(uint32_t kind, const Node& e, const Node& a, const Node& b);
   std::string where(const Node& at) const;
@@ -143,6 +161,8 @@ llvm::Value* divide_signed(llvm::IRBuilder<>& ir, uint32_t kind, llvm::Value* x,
 // The translation of an intrinsic ("tir.exp"); null when there is none. (intrinsics.cc)
 using EmitIntrinsic = llvm::Value* (*)(FunctionEmitter&, const ir::Call&);
 EmitIntrinsic find_intrinsic(std::string_view id);
+// The same for the operators on handles. (handles.cc)
+EmitIntrinsic find_builtin(std::string_view id);
 
 }  // namespace tenon::backend
 #endif

@@ -30,6 +30,7 @@ const BufferBinding& FunctionEmitter::binding(const Node& at, const Node& buffer
 void FunctionEmitter::alloc_buffer(const tir::AllocBuffer& s) {
   const auto& buffer = s.buffer().to<tir::Buffer>();
   std::string name(buffer.name());
+  if (is_handle(buffer.dtype())) return alloc_registers(s, buffer);
   llvm::Type* element = m_.memory_type(buffer.dtype());
   int64_t bytes = static_cast<int64_t>(m_.llvm_module().getDataLayout().getTypeAllocSize(element).getFixedValue());
   int64_t constant_bytes = bytes;
@@ -73,6 +74,20 @@ void FunctionEmitter::alloc_buffer(const tir::AllocBuffer& s) {
       {[this, memory] { call_runtime(offsetof(TnRuntime, workspace_free), ir_.getVoidTy(), {memory}); }});
 }
 
+// Registers belong to the function: they start as none, also when they are met again, and end at its exits.
+void FunctionEmitter::alloc_registers(const tir::AllocBuffer& s, const tir::Buffer& buffer) {
+  uint64_t count = 1;
+  for (const Node& dim : nodes(buffer.shape())) {
+    const auto* imm = dim.as<ir::IntImm>();
+    if (!imm || imm->value() < 0 || imm->value() > 4096 || count > 4096)
+      refuse(s, "the registers '" + std::string(buffer.name()) + "' need a constant extent of at most 4096");
+    count *= static_cast<uint64_t>(imm->value());
+  }
+  llvm::Value* slots = handle_slots(count, std::string(buffer.name()));
+  ir_.CreateCall(m_.release_range_function(), {slots, ir_.getInt64(count)});
+  frame_.buffers[buffer.get()] = {slots, llvm::Align(8), true};
+}
+
 void FunctionEmitter::decl_buffer(const tir::DeclBuffer& s) {
   const Node& data = s.data();
   BufferBinding where_to;
@@ -90,8 +105,14 @@ void FunctionEmitter::decl_buffer(const tir::DeclBuffer& s) {
     llvm::Value* base =
         constant_load(ir_.CreateConstInBoundsGEP1_64(ir_.getPtrTy(), table, static_cast<uint64_t>(number)));
     where_to = {base, llvm::Align(1), true};
-  } else if (is_handle(data.dtype())) {
-    where_to = {expr(data), llvm::Align(1), false};
+  } else if (const auto* call = data.as<ir::Call>(); call && call->op().is<ir::Op>()) {
+    std::string_view id = call->op().to<ir::Op>().id();
+    if (id == "tir.tensor_data")
+      where_to = {tensor_memory(s, *call), llvm::Align(1), false};
+    else if (id == "tir.address_of")
+      where_to = {expr(data), llvm::Align(1), false};
+    else
+      refuse(s, "a buffer view cannot have the result of " + std::string(id) + " as its data");
   } else {
     refuse(s, "a buffer view needs a buffer, a constant or an address as its data");
   }
@@ -121,9 +142,7 @@ bool FunctionEmitter::is_data_dependent(const Node& e) const {
   m_.b().walk(
       Value(e),
       [&](const Node& n) {
-        const auto* call = n.as<ir::Call>();
-        found =
-            found || n.is<tir::BufferLoad>() || data_dependent_.count(n.get()) || (call && !call->op().is<ir::Op>());
+        found = found || n.is<tir::BufferLoad>() || data_dependent_.count(n.get()) || is_effect(n);
         return !found;
       },
       [](const Node&) {});
@@ -150,7 +169,8 @@ void FunctionEmitter::check_index(const Node& at, const tir::Buffer& buffer, siz
   if (value->getType()->isVectorTy())
     require(ok, TN_ERROR_CHECK_FAILED, "an index" + tail, at);
   else
-    require_index(ok, "index %lld" + tail + ", whose extent is %lld", value, limit, at);
+    require_numbers(ok, TN_ERROR_CHECK_FAILED, "index %lld" + tail + ", whose extent is %lld", value, limit, at,
+                    "guard the access with a condition or a predicate, or correct the index");
 }
 
 Access FunctionEmitter::access(const Node& at, const tir::Buffer& buffer, const Array& indices) {
@@ -253,7 +273,11 @@ llvm::Value* FunctionEmitter::load(const tir::BufferLoad& e) {
 
 void FunctionEmitter::store(const tir::BufferStore& s) {
   const auto& buffer = s.buffer().to<tir::Buffer>();
-  if (is_handle(buffer.dtype())) refuse(s, "a handle is stored into the buffer '" + std::string(buffer.name()) + "'");
+  if (is_handle(buffer.dtype())) {
+    llvm::Value* from = expr(s.value());
+    Access a = access(s, buffer, s.indices());
+    return give_handle(s, s.value(), from, element_pointer(buffer, binding(s, s.buffer()), a.index));
+  }
   llvm::Value* v = expr(s.value());
   Access a = access(s, buffer, s.indices());
   DLDataType type = with_lanes(buffer.dtype(), static_cast<uint16_t>(a.lanes));

@@ -224,26 +224,24 @@ llvm::Function* ModuleEmitter::fail_function() {
   return fail_;
 }
 
-llvm::Function* ModuleEmitter::fail_index_function() {
-  if (fail_index_) return fail_index_;
+llvm::Function* ModuleEmitter::fail_numbers_function() {
+  if (fail_numbers_) return fail_numbers_;
   constexpr uint64_t kRoom = 512;
   llvm::Type* ptr = llvm::PointerType::getUnqual(context());
   llvm::Type *i32 = llvm::Type::getInt32Ty(context()), *i64 = llvm::Type::getInt64Ty(context());
-  fail_index_ = new_function(llvm::FunctionType::get(i32, {ptr, ptr, ptr, ptr, i64, i64}, false), "tenon.fail_index",
-                             llvm::GlobalValue::InternalLinkage);
-  fail_index_->addFnAttr(llvm::Attribute::NoInline);
-  fail_index_->addFnAttr(llvm::Attribute::Cold);
-  fail_index_->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::Function* f = new_function(llvm::FunctionType::get(i32, {ptr, i32, ptr, ptr, ptr, ptr, i64, i64}, false),
+                                   "tenon.fail_numbers", llvm::GlobalValue::InternalLinkage);
+  f->addFnAttr(llvm::Attribute::NoInline);
+  f->addFnAttr(llvm::Attribute::Cold);
+  f->addFnAttr(llvm::Attribute::NoUnwind);
   llvm::FunctionCallee format =
       out_.getOrInsertFunction("snprintf", llvm::FunctionType::get(i32, {ptr, i64, ptr}, true));
-  llvm::IRBuilder<> ir(llvm::BasicBlock::Create(context(), "entry", fail_index_));
-  llvm::Function* f = fail_index_;
+  llvm::IRBuilder<> ir(llvm::BasicBlock::Create(context(), "entry", f));
   llvm::Value* message = ir.CreateAlloca(ir.getInt8Ty(), ir.getInt64(kRoom));
-  ir.CreateCall(format, {message, ir.getInt64(kRoom), f->getArg(1), f->getArg(4), f->getArg(5)});
-  llvm::Value* hint = text("guard the access with a condition or a predicate, or correct the index");
-  ir.CreateRet(ir.CreateCall(
-      fail_function(), {f->getArg(0), ir.getInt32(TN_ERROR_CHECK_FAILED), message, f->getArg(2), hint, f->getArg(3)}));
-  return fail_index_;
+  ir.CreateCall(format, {message, ir.getInt64(kRoom), f->getArg(2), f->getArg(6), f->getArg(7)});
+  ir.CreateRet(
+      ir.CreateCall(fail_function(), {f->getArg(0), f->getArg(1), message, f->getArg(3), f->getArg(4), f->getArg(5)}));
+  return fail_numbers_ = f;
 }
 
 llvm::Function* ModuleEmitter::division(uint32_t kind, llvm::Type* t) {

@@ -9,6 +9,7 @@
 #include <tenon/cxx/builder.h>
 #include <tenon/ext/arith.h>
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -65,10 +66,15 @@ class ModuleEmitter {
   llvm::FunctionCallee libm(const std::string& name, llvm::Type* type, int arguments);
   // i32 fail(ctx, code, message, where, hint, ret): reports an error; always -1.
   llvm::Function* fail_function();
-  // i32 fail_index(ctx, format, where, ret, index, extent): the same with the message formatted by the C library.
-  llvm::Function* fail_index_function();
+  // i32 fail_numbers(ctx, code, format, where, hint, ret, a, b): the same with the message formatted by the C library.
+  llvm::Function* fail_numbers_function();
   // void release(TnValue*): gives up the reference that the value holds, as tn_value_release.
   llvm::Function* release_function();
+  // void retain(TnValue*); void release_range(TnValue*, i64): releases that many and leaves none.
+  llvm::Function* retain_function();
+  llvm::Function* release_range_function();
+  llvm::Function* is_compact_function();  // i1 is_compact(DLTensor*)
+  llvm::Function* unbox_function();
   // t divide(t x, t y, i1 modulo): division that no operand makes fail; 0 when y is 0. Of signed integers in the way of
   // `kind`, of unsigned ones when it is 0.
   llvm::Function* division(uint32_t kind, llvm::Type* t);
@@ -81,6 +87,8 @@ class ModuleEmitter {
   llvm::StructType* value_type();  // TnValue
 
  private:
+  llvm::Function* helper(const char* name, llvm::Type* result, llvm::ArrayRef<llvm::Type*> params,
+                         const std::function<void(llvm::IRBuilder<>&, llvm::Function*)>& body);
   void collect_functions();
   void find_aliases(const tir::PrimFunc& caller);
   void emit_entry(FunctionInfo& info);
@@ -98,7 +106,7 @@ class ModuleEmitter {
   std::vector<Value> constants_;
   std::map<std::string, llvm::Constant*, std::less<>> texts_;
   llvm::Function* fail_ = nullptr;
-  llvm::Function* fail_index_ = nullptr;
+  llvm::Function* fail_numbers_ = nullptr;
   llvm::Function* release_ = nullptr;
 };
 

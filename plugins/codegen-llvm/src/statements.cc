@@ -71,8 +71,20 @@ void FunctionEmitter::begin(llvm::Function* f) {
 }
 
 void FunctionEmitter::finish() {
+  if (reachable() && frame_.succeeded) ir_.CreateBr(frame_.succeeded);
+  if (frame_.succeeded) ir_.SetInsertPoint(frame_.succeeded);
   if (reachable()) ir_.CreateRet(ir_.getInt32(0));
+  // Handles start as none and are released at both exits.
+  llvm::BasicBlock* last = ir_.GetInsertBlock();
   llvm::IRBuilder<> entry(frame_.entry);
+  for (auto& [slots, count] : frame_.handles) {
+    entry.CreateMemSet(slots, entry.getInt8(0), count * sizeof(TnValue), llvm::Align(8));
+    for (llvm::BasicBlock* exit : {last, frame_.failed}) {
+      if (!exit) continue;
+      llvm::IRBuilder<> ir(exit, exit->getTerminator()->getIterator());
+      ir.CreateCall(m_.release_range_function(), {slots, ir.getInt64(count)});
+    }
+  }
   entry.CreateBr(&*std::next(frame_.function->begin()));
 }
 
@@ -138,15 +150,17 @@ void FunctionEmitter::require(llvm::Value* ok, int32_t code, const std::string& 
   ir_.SetInsertPoint(good);
 }
 
-void FunctionEmitter::require_index(llvm::Value* ok, const std::string& format, llvm::Value* index, llvm::Value* extent,
-                                    const Node& at) {
+void FunctionEmitter::require_numbers(llvm::Value* ok, int32_t code, const std::string& format, llvm::Value* a,
+                                      llvm::Value* b, const Node& at, const std::string& hint) {
   if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(ok); known && known->isOne()) return;
   llvm::BasicBlock *good = block("ok"), *bad = block("fail");
   llvm::MDBuilder md(m_.context());
   ir_.CreateCondBr(ok, good, bad, md.createBranchWeights(1u << 20, 1));
   ir_.SetInsertPoint(bad);
-  ir_.CreateCall(m_.fail_index_function(),
-                 {frame_.context, m_.text(format), m_.text(where(at)), frame_.ret, index, extent});
+  llvm::Value* null = llvm::ConstantPointerNull::get(ir_.getPtrTy());
+  llvm::Value* hint_text = hint.empty() ? null : m_.text(hint);
+  ir_.CreateCall(m_.fail_numbers_function(), {frame_.context, ir_.getInt32(static_cast<uint32_t>(code)),
+                                              m_.text(format), m_.text(where(at)), hint_text, frame_.ret, a, b});
   ir_.CreateBr(exit_block());
   ir_.SetInsertPoint(good);
 }
@@ -188,7 +202,7 @@ void FunctionEmitter::stmt(const Node& s) {
     case TN_KIND_tir_Evaluate: {
       const Node& value = s.to<tir::Evaluate>().value();
       if (const auto* call = value.as<ir::Call>())
-        call_expr(*call, false);
+        call_statement(*call);
       else
         expr(value);
       break;
