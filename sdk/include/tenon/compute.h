@@ -127,9 +127,13 @@ class Compute {
     return std::nullopt;
   }
   static bool is_one(const Node& n) { return constant(n) == 1; }
+  // Inside a stage, its indices are known to lie in their extents.
   Node simplify(const Node& e) const {
     if (e.is<ir::IntImm>() || e.is<ir::Var>()) return e;
     Analysis a(arith_);
+    Node zero = dim(0);
+    for (const auto& [index, extent] : index_ranges_)
+      call([&](TnValue* ret) { return arith_->bind_range(a.analyzer, index.get(), zero.get(), extent.get(), ret); });
     Value v = call([&](TnValue* ret) { return arith_->simplify(a.analyzer, e.get(), ret); });
     return v.ref<Node>();
   }
@@ -244,12 +248,14 @@ class Compute {
       iter_vars.push_back(b.make<tir::IterVar>({domain, kind, iter}));
       loop_vars.push_back(loop);
       bindings.push_back(loop);
+      index_ranges_.emplace_back(iter, extent);
       (kind == TN_ITER_REDUCE ? reduce : spatial).push_back(iter);
     };
     for (size_t d = 0; d < out.rank(); ++d) axis(out.shape[d], TN_ITER_SPATIAL, d);
     for (size_t d = 0; d < reduce_extents.size(); ++d) axis(reduce_extents[d], TN_ITER_REDUCE, d);
     Array at = b.array(spatial);
     Node stored = value(spatial, reduce);
+    index_ranges_.clear();
     Value initial = init ? Value(b.store(out.buffer, at, init)) : Value();
     Node block =
         b.make<tir::Block>({b.string(name), b.array(iter_vars), b.array({}), b.array({}), reads(stored, out.buffer),
@@ -293,6 +299,7 @@ class Compute {
   std::vector<Tensor> inputs_, outputs_, temporaries_;
   std::vector<Shape> shapes_;
   std::vector<Node> stages_;
+  std::vector<std::pair<Node, Node>> index_ranges_;  // of the stage being defined
 };
 
 // A row of an operator plugin: the id and its definition.

@@ -1,0 +1,144 @@
+// Reductions over chosen axes, and the softmax family built from them.
+#include <algorithm>
+
+#include "definitions.h"
+
+namespace tenon::ops {
+namespace {
+
+struct Axes {
+  std::vector<bool> reduced;  // for each axis of the input
+  Shape extents, shape;       // of the reduction, of the result
+  bool keep;
+};
+
+// Attribute `axis`: one axis, a list, or none for all; `keepdims` leaves dimensions of 1.
+Axes axes_of(const Compute& f, const Tensor& x) {
+  Axes a;
+  a.reduced.assign(x.rank(), !f.attr("axis"));
+  for (int64_t n : f.attr_ints("axis", {})) a.reduced[f.axis(n, x.rank())] = true;
+  a.keep = f.attr_int("keepdims", 0) != 0;
+  for (size_t d = 0; d < x.rank(); ++d) {
+    if (a.reduced[d]) a.extents.push_back(x.shape[d]);
+    if (!a.reduced[d])
+      a.shape.push_back(x.shape[d]);
+    else if (a.keep)
+      a.shape.push_back(f.dim(1));
+  }
+  return a;
+}
+
+// The input element for result index `i` and reduction index `r`.
+Node element(const Axes& a, const Tensor& x, const Indices& i, const Indices& r) {
+  Indices at;
+  size_t out = 0, in = 0;
+  for (size_t d = 0; d < x.rank(); ++d) {
+    if (a.reduced[d]) {
+      at.push_back(r[in++]);
+      if (a.keep) ++out;
+    } else {
+      at.push_back(i[out++]);
+    }
+  }
+  return x(at);
+}
+
+template <class Combine>
+void reduction(Compute& f, const Node& init, Combine&& combine) {
+  const Tensor& x = f.in(0);
+  Axes a = axes_of(f, x);
+  Tensor y = f.output(a.shape, x.dtype);
+  auto value = [&](const Indices& i, const Indices& r) { return element(a, x, i, r); };
+  if (a.extents.empty()) return f.spatial(y, "copy", [&](const Indices& i) { return x(i); });
+  f.reduce(y, f.op().substr(f.op().rfind('.') + 1), a.extents, init, combine, value);
+}
+
+// Greatest element along one axis, then exp(x - greatest) and its sum: the parts of softmax that cannot overflow.
+struct Exponentials {
+  size_t axis;
+  Tensor greatest, total;
+};
+
+Indices without(const Indices& i, size_t axis) {
+  Indices out = i;
+  out.erase(out.begin() + static_cast<long>(axis));
+  return out;
+}
+
+Indices with(const Indices& i, size_t axis, const Node& at) {
+  Indices out = i;
+  out.insert(out.begin() + static_cast<long>(axis), at);
+  return out;
+}
+
+Exponentials exponentials(Compute& f, const Tensor& x) {
+  if (!is_floating(x.dtype)) f.refuse(TN_ERROR_TYPE, "needs a floating-point tensor, got " + dtype_text(x.dtype));
+  size_t axis = f.axis(f.attr_int("axis", -1), x.rank());
+  Shape shape = without(x.shape, axis);
+  Exponentials e{axis, f.temporary("greatest", shape, x.dtype), f.temporary("total", shape, x.dtype)};
+  f.reduce(
+      e.greatest, "greatest", {x.shape[axis]}, f.b.intrinsic(x.dtype, "tir.min_value", {}),
+      [&](const Node& a, const Node& v) { return f.b.max(a, v); },
+      [&](const Indices& i, const Indices& r) { return x(with(i, axis, r[0])); });
+  f.sum(e.total, "total", {x.shape[axis]}, [&](const Indices& i, const Indices& r) {
+    return f.b.intrinsic(x.dtype, "tir.exp", {f.b.sub(x(with(i, axis, r[0])), e.greatest(i))});
+  });
+  return e;
+}
+
+}  // namespace
+
+void sum(Compute& f) {
+  Node zero = f.b.constant_of(0, f.in(0).dtype);
+  reduction(f, zero, [&](const Node& a, const Node& v) { return f.b.add(a, v); });
+}
+
+void product(Compute& f) {
+  Node one = f.b.constant_of(1, f.in(0).dtype);
+  reduction(f, one, [&](const Node& a, const Node& v) { return f.b.mul(a, v); });
+}
+
+void max(Compute& f) {
+  DLDataType t = f.in(0).dtype;
+  reduction(f, f.b.intrinsic(t, "tir.min_value", {}), [&](const Node& a, const Node& v) { return f.b.max(a, v); });
+}
+
+void min(Compute& f) {
+  DLDataType t = f.in(0).dtype;
+  reduction(f, f.b.intrinsic(t, "tir.max_value", {}), [&](const Node& a, const Node& v) { return f.b.min(a, v); });
+}
+
+void mean(Compute& f) {
+  const Tensor& x = f.in(0);
+  Axes a = axes_of(f, x);
+  Tensor total = f.temporary("total", a.shape, x.dtype), y = f.output(a.shape, x.dtype);
+  if (a.extents.empty()) return f.spatial(y, "copy", [&](const Indices& i) { return x(i); });
+  f.sum(total, "sum", a.extents, [&](const Indices& i, const Indices& r) { return element(a, x, i, r); });
+  Node count = f.b.cast(f.product(a.extents), x.dtype);
+  f.spatial(y, "mean", [&](const Indices& i) -> Node {
+    if (is_floating(x.dtype)) return f.b.div(total(i), count);
+    return f.b.make<tir::TruncDiv>({x.dtype, total(i), count});
+  });
+}
+
+void softmax(Compute& f) {
+  const Tensor& x = f.in(0);
+  Exponentials e = exponentials(f, x);
+  Tensor y = f.output(x.shape, x.dtype);
+  f.spatial(y, "softmax", [&](const Indices& i) {
+    Indices rest = without(i, e.axis);
+    return f.b.div(f.b.intrinsic(x.dtype, "tir.exp", {f.b.sub(x(i), e.greatest(rest))}), e.total(rest));
+  });
+}
+
+void log_softmax(Compute& f) {
+  const Tensor& x = f.in(0);
+  Exponentials e = exponentials(f, x);
+  Tensor y = f.output(x.shape, x.dtype);
+  f.spatial(y, "log_softmax", [&](const Indices& i) {
+    Indices rest = without(i, e.axis);
+    return f.b.sub(f.b.sub(x(i), e.greatest(rest)), f.b.intrinsic(x.dtype, "tir.log", {e.total(rest)}));
+  });
+}
+
+}  // namespace tenon::ops
