@@ -1,0 +1,40 @@
+// The graph passes of this plugin; plugin.cc lists them by name.
+#ifndef PASSES_GRAPH_PASSES_H
+#define PASSES_GRAPH_PASSES_H
+
+#include <tenon/pass_plugin.h>
+
+namespace tenon::graph {
+
+struct PassesGraph : PluginInstance {
+  explicit PassesGraph(const TnHost* host) : PluginInstance(host), ops(service<TnHostOps>(TN_HOST_OPS)) {}
+  const TnHostOps* ops;
+};
+
+// x = R.exp(R.add(a, b))   ->   lv: R.Tensor(...) = R.add(a, b); x: R.Tensor(...) = R.exp(lv)
+Value normalize(PassesGraph& self, const PassArgs& args, const Node& function);
+// x = R.exp(a)   ->   x = R.call_tir(cls.exp, (a,), out_ty=...), and a tir.PrimFunc `exp`
+Value legalize(PassesGraph& self, const PassArgs& args, const Node& module);
+// x = R.exp(a), never used   ->   nothing
+Value eliminate_dead(PassesGraph& self, const PassArgs& args, const Node& function);
+// functions without `global_symbol` that nothing calls   ->   nothing
+Value remove_unused_functions(PassesGraph& self, const PassArgs& args, const Node& module);
+// relax.Function   ->   tir.PrimFunc (see host_function.h)
+Value lower_to_host(PassesGraph& self, const PassArgs& args, const Node& module);
+
+// ---- Shared by the passes
+
+// The id of the operator that a call names; empty when it calls something else.
+inline std::string_view op_of(const Node& n) {
+  auto* call = n.as<ir::Call>();
+  auto* op = call ? call->op().as<ir::Op>() : nullptr;
+  return op ? op->id() : std::string_view();
+}
+
+inline std::string where(const Node& n) {
+  const TnSpan* s = n ? n.span() : nullptr;
+  return s ? std::string(s->source) + ":" + std::to_string(s->line) + ":" + std::to_string(s->column) : "";
+}
+
+}  // namespace tenon::graph
+#endif

@@ -1,0 +1,23 @@
+// Which pass has which name. The manifest says what each does and what options it takes.
+#include "passes.h"
+
+namespace tenon::graph {
+namespace {
+
+constexpr FunctionPass<PassesGraph> function_rows[] = {
+    {"normalize", &normalize},
+    {"eliminate-dead", &eliminate_dead},
+};
+
+constexpr ModulePass<PassesGraph> module_rows[] = {
+    {"legalize", &legalize},
+    {"remove-unused-functions", &remove_unused_functions},
+    {"lower-to-host", &lower_to_host},
+};
+
+constexpr TnPass table = all_passes<PassesGraph, module_rows, function_rows>();
+
+}  // namespace
+}  // namespace tenon::graph
+
+TENON_PLUGIN(tenon::graph::PassesGraph, "passes-graph", "0.1.0", {TN_PASS, &tenon::graph::table})
