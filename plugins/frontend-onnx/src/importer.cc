@@ -1,0 +1,358 @@
+#include "importer.h"
+
+#include <cstring>
+
+namespace tenon::onnx {
+namespace {
+
+constexpr int64_t kOldestOpset = 7, kNewestOpset = 17;
+
+template <class T, class From>
+std::vector<T> converted(const std::vector<From>& from) {
+  return std::vector<T>(from.begin(), from.end());
+}
+
+}  // namespace
+
+DLDataType dtype_of(int32_t type) {
+  switch (type) {
+    case 1: return kFloat32;
+    case 2: return make_dtype(kDLUInt, 8);
+    case 3: return make_dtype(kDLInt, 8);
+    case 4: return make_dtype(kDLUInt, 16);
+    case 5: return make_dtype(kDLInt, 16);
+    case 6: return kInt32;
+    case 7: return kInt64;
+    case 9: return kBool;
+    case 11: return kFloat64;
+    case 12: return make_dtype(kDLUInt, 32);
+    case 13: return make_dtype(kDLUInt, 64);
+    default: return {0, 0, 0};
+  }
+}
+
+// ---- The node that is being converted
+
+std::string Importer::node_text() const {
+  if (!node_) return "the graph";
+  std::string domain = node_->domain.empty() ? "" : node_->domain + ".";
+  std::string name = !node_->name.empty() ? node_->name : node_->outputs.empty() ? "" : "-> " + node_->outputs[0];
+  return "node '" + name + "' (" + domain + node_->op + ")";
+}
+
+void Importer::refuse(int32_t code, const std::string& why, const std::string& hint) const {
+  throw Error(code, node_text() + ": " + why, source_->name, hint);
+}
+
+const Attribute* Importer::attr(const char* name) const {
+  auto it = node_->attributes.find(name);
+  return it == node_->attributes.end() ? nullptr : &it->second;
+}
+int64_t Importer::attr_int(const char* name, int64_t otherwise) const { return attr(name) ? attr(name)->i : otherwise; }
+double Importer::attr_float(const char* name, double otherwise) const {
+  return attr(name) ? static_cast<double>(attr(name)->f) : otherwise;
+}
+std::string Importer::attr_text(const char* name, const std::string& otherwise) const {
+  return attr(name) ? attr(name)->s : otherwise;
+}
+std::optional<std::vector<int64_t>> Importer::attr_ints(const char* name) const {
+  if (!attr(name)) return std::nullopt;
+  return attr(name)->ints;
+}
+
+Node Importer::input(size_t i) {
+  if (!has_input(i)) refuse(TN_ERROR_ARGUMENT, "input " + std::to_string(i) + " is missing");
+  const std::string& name = node_->inputs[i];
+  auto it = values_.find(name);
+  if (it != values_.end()) return it->second;
+  auto data = initializers_.find(name);
+  if (data == initializers_.end())
+    refuse(TN_ERROR_NOT_FOUND, "its input '" + name + "' is computed by no earlier node",
+           "the nodes of a model stand in topological order");
+  return values_[name] = constant(*data->second);
+}
+
+void Importer::set_output(size_t i, const Node& value) {
+  if (i < node_->outputs.size() && !node_->outputs[i].empty()) values_[node_->outputs[i]] = value;
+}
+
+// ---- Types
+
+const relax::TensorType& Importer::type(const Node& value) const {
+  const Value& t = value.slot(0);
+  if (!t.is_node() || !as_node(t).is<relax::TensorType>()) refuse(TN_ERROR_TYPE, "an input is no tensor");
+  auto& tensor = as_node(t).to<relax::TensorType>();
+  if (tensor.shape().is_none()) refuse(TN_ERROR_SHAPE, "the shape of an input is not known");
+  return tensor;
+}
+
+Node Importer::tensor_type(const std::vector<Node>& shape, DLDataType dtype) const {
+  return b.make<relax::TensorType>({b.array(shape), dtype, static_cast<int64_t>(shape.size()), b.map({})});
+}
+
+// ---- Making
+
+Node Importer::call(const char* op, std::initializer_list<Node> args, const Builder::Entries& attrs) {
+  return call(op, std::vector<Node>(args), attrs);
+}
+
+Node Importer::call(const char* op, const std::vector<Node>& args, const Builder::Entries& attrs) {
+  Node untyped =
+      b.make<ir::Call>({Value(), b.make<ir::Op>({Value(), b.string(op)}), b.array(args), b.map(attrs), b.array({})});
+  Value inferred;
+  try {
+    inferred =
+        tenon::call([&](TnValue* ret) { return self_.ops->infer_type(self_.ops->self, context_, untyped.get(), ret); });
+  } catch (const Error& e) {
+    Error outer(e.code, node_text() + ": " + e.message, source_->name, e.hint);
+    throw outer;
+  }
+  return variable(b.with(untyped, ir::Call::Slot::type, inferred),
+                  node_ && !node_->outputs.empty() ? node_->outputs[0] : "lv");
+}
+
+Node Importer::variable(const Node& value, std::string_view name) {
+  std::string word;
+  for (char c : name) word += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
+  if (word.empty() || std::isdigit(static_cast<unsigned char>(word[0]))) word = "v" + word;
+  Node var = b.make<ir::Var>({value.slot(0), b.string(word)});
+  bindings_.push_back(b.make<relax::VarBinding>({value, var}));
+  return var;
+}
+
+Value Importer::list(const std::vector<int64_t>& values) const {
+  std::vector<Value> items(values.begin(), values.end());
+  return b.array(items);
+}
+
+Node Importer::shape_expr(const std::vector<Node>& dims) const {
+  Value type = b.make<relax::ShapeType>({b.array(dims), static_cast<int64_t>(dims.size())});
+  return b.make<relax::ShapeExpr>({type, b.array(dims)});
+}
+
+Node Importer::tuple(const std::vector<Node>& fields) const {
+  std::vector<Value> types;
+  for (const Node& f : fields) types.push_back(f.slot(0));
+  return b.make<relax::Tuple>({b.make<relax::TupleType>({b.array(types)}), b.array(fields)});
+}
+
+Node Importer::constant_of(const TnConstant* bytes, DLDataType dtype, const std::vector<int64_t>& dims) {
+  std::vector<Node> shape;
+  for (int64_t d : dims) shape.push_back(b.imm(d));
+  Node made = b.make<ir::Constant>({tensor_type(shape, dtype), Value(Ref<const TnConstant>::share(bytes))});
+  if (same_dtype(dtype, kInt64) && bytes->size <= 8 * 64 && dims.size() <= 1) {  // may be a shape or axes
+    std::vector<Node> elements;
+    for (uint64_t i = 0; i < bytes->size / 8; ++i) {
+      int64_t v;
+      std::memcpy(&v, static_cast<const char*>(bytes->data) + 8 * i, 8);
+      elements.push_back(b.imm(v));
+    }
+    set_known(made, std::move(elements));
+  }
+  return made;
+}
+
+Node Importer::constant_from(const void* data, DLDataType dtype, const std::vector<int64_t>& dims) {
+  std::vector<int64_t> shape = dims;
+  DLTensor t{const_cast<void*>(data), {kDLCPU, 0}, static_cast<int>(dims.size()), dtype, shape.data(), nullptr, 0};
+  Value c = tenon::call([&](TnValue* ret) { return b.ir()->constant(b.ir()->self, &t, ret); });
+  return constant_of(reinterpret_cast<const TnConstant*>(c.raw().as.object), dtype, dims);
+}
+
+Node Importer::scalar(double value, DLDataType dtype) {
+  if (same_dtype(dtype, kFloat32)) {
+    float f = static_cast<float>(value);
+    return constant_from(&f, dtype, {});
+  }
+  if (same_dtype(dtype, kFloat64)) return constant_from(&value, dtype, {});
+  int64_t i = static_cast<int64_t>(value);  // little endian: the low bytes come first
+  return constant_from(&i, dtype, {});
+}
+
+Node Importer::int64_vector(const std::vector<int64_t>& values) {
+  int64_t none = 0;
+  return constant_from(values.empty() ? &none : values.data(), kInt64, {static_cast<int64_t>(values.size())});
+}
+
+Node Importer::constant(const TensorData& t) {
+  DLDataType dtype = dtype_of(t.type);
+  if (dtype.bits == 0)
+    refuse(TN_ERROR_UNSUPPORTED,
+           "the tensor '" + t.name + "' has element type " + std::to_string(t.type) + ", which is not supported");
+  uint64_t elements = 1;
+  for (int64_t d : t.dims)
+    if (d < 0 || __builtin_mul_overflow(elements, static_cast<uint64_t>(d), &elements) ||
+        elements > (uint64_t{1} << 48))
+      refuse(TN_ERROR_SHAPE, "the tensor '" + t.name + "' has a dimension of " + std::to_string(d));
+  uint64_t bytes = elements * static_cast<uint64_t>(dtype_bytes(dtype));
+  auto wrong = [&](uint64_t got) {
+    refuse(TN_ERROR_CORRUPT, "the tensor '" + t.name + "' holds " + std::to_string(got) +
+                                 " bytes where its shape needs " + std::to_string(bytes));
+  };
+  if (t.external) {
+    auto part = [&](const char* key, uint64_t otherwise) {
+      auto it = t.location.find(key);
+      if (it == t.location.end()) return otherwise;
+      char* end = nullptr;
+      uint64_t n = std::strtoull(it->second.c_str(), &end, 10);
+      if (it->second.empty() || *end)
+        refuse(TN_ERROR_CORRUPT, "the " + std::string(key) + " of the tensor '" + t.name + "' is no number");
+      return n;
+    };
+    auto file = t.location.find("location");
+    if (file == t.location.end()) refuse(TN_ERROR_CORRUPT, "the external tensor '" + t.name + "' names no file");
+    uint64_t size = part("length", bytes);
+    if (size != bytes) wrong(size);
+    Value c = tenon::call([&](TnValue* ret) {
+      return source_->external(source_->self, file->second.c_str(), part("offset", 0), size, ret);
+    });
+    return constant_of(reinterpret_cast<const TnConstant*>(c.raw().as.object), dtype, t.dims);
+  }
+  if (t.has_raw) {
+    if (t.raw.size() != bytes) wrong(t.raw.size());
+    // Elements that do not lie at their alignment in the file are copied.
+    if (reinterpret_cast<uintptr_t>(t.raw.data()) % static_cast<uintptr_t>(dtype_bytes(dtype)))
+      return constant_from(t.raw.data(), dtype, t.dims);
+    Value c = tenon::call([&](TnValue* ret) {
+      return source_->view(source_->self, static_cast<uint64_t>(t.raw.data() - source_->data), t.raw.size(), ret);
+    });
+    return constant_of(reinterpret_cast<const TnConstant*>(c.raw().as.object), dtype, t.dims);
+  }
+  auto typed = [&](const auto& values) {
+    if (values.size() != elements) wrong(values.size() * static_cast<uint64_t>(dtype_bytes(dtype)));
+    return constant_from(values.data(), dtype, t.dims);
+  };
+  switch (t.type) {
+    case 1: return typed(t.floats);
+    case 11: return typed(t.doubles);
+    case 7: return typed(t.longs);
+    case 6: return typed(t.ints);
+    case 13: return typed(t.unsigned_longs);
+    case 12: return typed(converted<uint32_t>(t.unsigned_longs));
+    case 4: return typed(converted<uint16_t>(t.ints));
+    case 5: return typed(converted<int16_t>(t.ints));
+    default: return typed(converted<uint8_t>(t.ints));
+  }
+}
+
+Node Importer::simplify(const Node& e) const {
+  const TnHostArith* arith = self_.arith;
+  std::unique_ptr<TnAnalyzer, void (*)(TnAnalyzer*)> a(arith->create(arith->self), arith->destroy);
+  return tenon::call([&](TnValue* ret) { return arith->simplify(a.get(), e.get(), ret); }).ref<Node>();
+}
+
+const std::vector<Node>* Importer::known(const Node& value) const {
+  auto it = known_.find(value.get());
+  return it == known_.end() ? nullptr : &it->second.elements;
+}
+
+std::vector<int64_t> Importer::known_ints(size_t i, const char* what) {
+  const std::vector<Node>* elements = known(input(i));
+  std::vector<int64_t> out;
+  if (elements)
+    for (const Node& e : *elements) {
+      if (!e.is<ir::IntImm>()) break;
+      out.push_back(e.to<ir::IntImm>().value());
+    }
+  if (!elements || out.size() != elements->size())
+    refuse(TN_ERROR_UNSUPPORTED, std::string(what) + " must be constant; it is computed at run time");
+  return out;
+}
+
+// ---- The graph
+
+Node Importer::parameter(const ValueInfo& info) {
+  if (!info.is_tensor)
+    throw Error(TN_ERROR_UNSUPPORTED, "the input '" + info.name + "' of the model is no tensor", source_->name);
+  DLDataType dtype = dtype_of(info.type);
+  if (dtype.bits == 0)
+    throw Error(
+        TN_ERROR_UNSUPPORTED,
+        "the input '" + info.name + "' has element type " + std::to_string(info.type) + ", which is not supported",
+        source_->name);
+  if (!info.has_shape)
+    throw Error(TN_ERROR_SHAPE, "the input '" + info.name + "' has no shape", source_->name,
+                "export the model with input shapes; dimensions may be symbolic");
+  std::vector<Node> shape;
+  for (size_t i = 0; i < info.shape.size(); ++i) {
+    const Dimension& d = info.shape[i];
+    if (d.value >= 0) {
+      shape.push_back(b.imm(d.value));
+      continue;
+    }
+    std::string name = d.symbol.empty() ? info.name + "_" + std::to_string(i) : d.symbol;
+    Node& symbol = symbols_[name];
+    if (!symbol) symbol = b.var(name);
+    shape.push_back(symbol);
+  }
+  std::string word;
+  for (char c : info.name) word += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
+  if (word.empty() || std::isdigit(static_cast<unsigned char>(word[0]))) word = "v" + word;
+  return b.make<ir::Var>({tensor_type(shape, dtype), b.string(word)});
+}
+
+void Importer::convert(const OnnxNode& n) {
+  node_ = &n;
+  auto opset = model_.opsets.find(n.domain == "ai.onnx" ? "" : n.domain);
+  if (!n.domain.empty() && n.domain != "ai.onnx")
+    refuse(TN_ERROR_UNSUPPORTED, "operators of the domain '" + n.domain + "' have no converter here");
+  if (opset == model_.opsets.end())
+    refuse(TN_ERROR_CORRUPT, "the model does not say which version of the operators it uses");
+  opset_ = opset->second;
+  if (opset_ < kOldestOpset || opset_ > kNewestOpset)
+    refuse(TN_ERROR_UNSUPPORTED,
+           "opset " + std::to_string(opset_) + " is not supported: " + std::to_string(kOldestOpset) + " to " +
+               std::to_string(kNewestOpset) + " are",
+           "convert the model with onnx.version_converter");
+  for (const auto* table : {&elementwise_converters(), &layer_converters(), &shape_converters()})
+    for (const Converter& row : *table)
+      if (n.op == row.op) return row.convert(*this);
+  refuse(TN_ERROR_UNSUPPORTED,
+         "the operator " + n.op + " of the domain ai.onnx (opset " + std::to_string(opset_) + ") has no converter");
+}
+
+Value Importer::run() {
+  model_ = read_model({source_->data, source_->data_size}, source_->name);
+  if (model_.functions)
+    throw Error(TN_ERROR_UNSUPPORTED, "the model defines local functions, which are not supported", source_->name,
+                "inline them with onnx.inliner");
+  for (const TensorData& t : model_.initializers) initializers_[t.name] = &t;
+  std::vector<Node> params;
+  for (const ValueInfo& info : model_.inputs) {
+    if (initializers_.count(info.name)) continue;  // before IR version 4 weights are listed as inputs too
+    params.push_back(parameter(info));
+    values_[info.name] = params.back();
+  }
+  for (const OnnxNode& n : model_.nodes) convert(n);
+  node_ = nullptr;
+  std::vector<Node> results;
+  for (const ValueInfo& info : model_.outputs) {
+    auto it = values_.find(info.name);
+    if (it != values_.end())
+      results.push_back(it->second);
+    else if (initializers_.count(info.name))
+      results.push_back(constant(*initializers_[info.name]));
+    else
+      throw Error(TN_ERROR_CORRUPT, "the output '" + info.name + "' is computed by no node", source_->name);
+  }
+  if (results.empty()) throw Error(TN_ERROR_CORRUPT, "the model has no outputs", source_->name);
+  Node result = results.size() == 1 ? results[0] : tuple(results);
+  std::vector<Node> blocks;
+  if (!bindings_.empty()) {
+    std::vector<Node> outputs;
+    for (const Node& r : results)
+      for (const Node& binding : bindings_)
+        if (binding.to<relax::VarBinding>().var().same_as(r)) {
+          bool twice = false;
+          for (const Node& o : outputs) twice = twice || o.same_as(r);
+          if (!twice) outputs.push_back(r);
+        }
+    blocks.push_back(b.make<relax::DataflowBlock>({b.array(bindings_), b.array(outputs)}));
+  }
+  Node body = b.make<relax::SeqExpr>({result.slot(0), b.array(blocks), result});
+  Node main = b.make<relax::Function>(
+      {Value(), b.array(params), b.map({{"global_symbol", b.string("main")}}), result.slot(0), true, body});
+  return b.make<ir::Module>({b.map({}), b.map({}), b.map({{"main", main}}), b.array({})});
+}
+
+}  // namespace tenon::onnx

@@ -1,0 +1,141 @@
+// Converters of operators about shapes. What they compute from shapes alone is known while importing.
+#include "importer.h"
+
+namespace tenon::onnx {
+namespace {
+
+std::vector<Node> dims_of(Importer& m, const Node& x) {
+  std::vector<Node> dims;
+  for (const Node& d : nodes(m.shape(x))) dims.push_back(d);
+  return dims;
+}
+
+size_t axis_of(Importer& m, int64_t axis, size_t rank) {
+  int64_t at = axis < 0 ? axis + static_cast<int64_t>(rank) : axis;
+  if (at < 0 || at >= static_cast<int64_t>(rank))
+    m.refuse(TN_ERROR_SHAPE, "axis " + std::to_string(axis) + " is outside a tensor of rank " + std::to_string(rank));
+  return static_cast<size_t>(at);
+}
+
+void reshape(Importer& m) {
+  Node x = m.input(0);
+  const std::vector<Node>* wanted = m.known(m.input(1));
+  if (!wanted) m.refuse(TN_ERROR_UNSUPPORTED, "the new shape is computed at run time from values that are not shapes");
+  std::vector<Node> dims, own = dims_of(m, x);
+  for (size_t i = 0; i < wanted->size(); ++i) {
+    auto* n = (*wanted)[i].as<ir::IntImm>();
+    bool copied = n && n->value() == 0 && !m.attr_int("allowzero", 0);
+    if (copied && i >= own.size())
+      m.refuse(TN_ERROR_SHAPE, "dimension " + std::to_string(i) + " is copied from an input that has none");
+    dims.push_back(copied ? own[i] : (*wanted)[i]);
+  }
+  Node y = m.call("relax.reshape", {x, m.shape_expr(dims)});
+  if (const std::vector<Node>* elements = m.known(x); elements && m.rank(y) <= 1) m.set_known(y, *elements);
+  m.set_output(0, y);
+}
+
+void flatten(Importer& m) {
+  Node x = m.input(0);
+  m.set_output(0, m.call("relax.flatten", {x}, {{"axis", m.attr_int("axis", 1)}}));
+}
+
+void transpose(Importer& m) {
+  Builder::Entries attrs;
+  if (auto perm = m.attr_ints("perm")) attrs.emplace_back("axes", m.list(*perm));
+  m.set_output(0, m.call("relax.permute_dims", {m.input(0)}, attrs));
+}
+
+void concat(Importer& m) {
+  std::vector<Node> parts, elements;
+  bool all_known = true;
+  for (size_t i = 0; i < m.inputs(); ++i) {
+    parts.push_back(m.input(i));
+    const std::vector<Node>* k = m.known(parts.back());
+    all_known = all_known && k;
+    if (k) elements.insert(elements.end(), k->begin(), k->end());
+  }
+  if (parts.empty()) m.refuse(TN_ERROR_ARGUMENT, "it has no inputs");
+  Node y = m.call("relax.concat", {m.tuple(parts)}, {{"axis", m.attr_int("axis", 0)}});
+  if (all_known && m.rank(y) == 1) m.set_known(y, elements);
+  m.set_output(0, y);
+}
+
+// Opset 15 may ask for a part of the shape.
+void shape(Importer& m) {
+  Node x = m.input(0);
+  std::vector<Node> dims = dims_of(m, x);
+  auto n = static_cast<int64_t>(dims.size());
+  auto clamped = [&](int64_t at) { return std::min(std::max<int64_t>(at < 0 ? at + n : at, 0), n); };
+  int64_t start = clamped(m.attr_int("start", 0)), end = std::max(start, clamped(m.attr_int("end", n)));
+  std::vector<Node> part(dims.begin() + start, dims.begin() + end);
+  Node y = m.call("relax.shape_to_tensor", {m.shape_expr(part)});
+  m.set_known(y, part);
+  m.set_output(0, y);
+}
+
+void squeeze(Importer& m) {
+  Node x = m.input(0);
+  Builder::Entries attrs;
+  auto axes = m.attr_ints("axes");
+  if (m.has_input(1)) axes = m.known_ints(1, "axes");
+  if (axes) attrs.emplace_back("axis", m.list(*axes));
+  Node y = m.call("relax.squeeze", {x}, attrs);
+  if (const std::vector<Node>* elements = m.known(x)) m.set_known(y, *elements);
+  m.set_output(0, y);
+}
+
+void unsqueeze(Importer& m) {
+  Node x = m.input(0);
+  auto axes = m.attr_ints("axes");
+  if (m.has_input(1)) axes = m.known_ints(1, "axes");
+  if (!axes) m.refuse(TN_ERROR_ARGUMENT, "it names no axes");
+  Node y = m.call("relax.expand_dims", {x}, {{"axis", m.list(*axes)}});
+  if (const std::vector<Node>* elements = m.known(x); elements && m.rank(y) <= 1) m.set_known(y, *elements);
+  m.set_output(0, y);
+}
+
+void expand(Importer& m) {
+  const std::vector<Node>* wanted = m.known(m.input(1));
+  if (!wanted) m.refuse(TN_ERROR_UNSUPPORTED, "the new shape is computed at run time from values that are not shapes");
+  m.set_output(0, m.call("relax.broadcast_to", {m.input(0), m.shape_expr(*wanted)}));
+}
+
+// Of shapes only: the elements at constant places.
+void gather(Importer& m) {
+  const std::vector<Node>*elements = m.known(m.input(0)), *places = m.known(m.input(1));
+  if (!elements || !places || m.attr_int("axis", 0) != 0)
+    m.refuse(TN_ERROR_UNSUPPORTED, "only elements of a shape can be gathered yet");
+  std::vector<Node> picked;
+  std::vector<Node> parts;
+  for (const Node& p : *places) {
+    auto* n = p.as<ir::IntImm>();
+    if (!n) m.refuse(TN_ERROR_UNSUPPORTED, "the indices are computed at run time");
+    picked.push_back((*elements)[axis_of(m, n->value(), elements->size())]);
+  }
+  Node y = m.call("relax.shape_to_tensor", {m.shape_expr(picked)});
+  if (m.rank(m.input(1)) == 0) y = m.call("relax.squeeze", {y}, {{"axis", m.list({0})}});
+  m.set_known(y, picked);
+  m.set_output(0, y);
+}
+
+void constant(Importer& m) {
+  if (const Attribute* t = m.attr("value")) return m.set_output(0, m.tensor(t->t));
+  if (const Attribute* a = m.attr("value_int")) return m.set_output(0, m.scalar(static_cast<double>(a->i), kInt64));
+  if (const Attribute* a = m.attr("value_float")) return m.set_output(0, m.scalar(static_cast<double>(a->f), kFloat32));
+  if (const Attribute* a = m.attr("value_ints")) return m.set_output(0, m.int64_vector(a->ints));
+  m.refuse(TN_ERROR_UNSUPPORTED,
+           "this form of constant is not supported: value, value_int, value_float and value_ints are");
+}
+
+}  // namespace
+
+const std::vector<Converter>& shape_converters() {
+  static const std::vector<Converter> rows = {
+      {"Reshape", reshape}, {"Flatten", flatten},   {"Transpose", transpose}, {"Concat", concat},
+      {"Shape", shape},     {"Squeeze", squeeze},   {"Unsqueeze", unsqueeze}, {"Expand", expand},
+      {"Gather", gather},   {"Constant", constant},
+  };
+  return rows;
+}
+
+}  // namespace tenon::onnx
