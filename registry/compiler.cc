@@ -221,6 +221,23 @@ int generate(TnSession* s, const TnNode* module, const char* codegen, const TnVa
   });
 }
 
+int import_model(TnSession* s, const char* path, const char* frontend, TnValue* ret) {
+  return slot(ret, [&] { return s->session.import_model(path, frontend ? frontend : ""); });
+}
+
+int compile(TnSession* s, const TnNode* module, const char* path, const TnValue* options, TnValue* ret) {
+  return slot(ret, [&] {
+    const Options o(s->b, options,
+                    {row("codegen", OptionType::kString), row("codegen_options", OptionType::kMap),
+                     row("linker", OptionType::kString), row("lock", OptionType::kString)},
+                    "the options of compile");
+    Map codegen_options = o["codegen_options"].is_map() ? o["codegen_options"].ref<Map>() : Map();
+    s->session.write_artifact_file(Builder::borrow(module), path, o.text("codegen"), codegen_options, o.text("linker"),
+                                   o.text("lock"));
+    return Value();
+  });
+}
+
 }  // namespace
 
 extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
@@ -247,6 +264,8 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    diagnostics,
                                    register_function,
                                    load,
-                                   generate};
+                                   generate,
+                                   import_model,
+                                   compile};
   return &table;
 }

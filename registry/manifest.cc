@@ -60,13 +60,15 @@ class ManifestReader {
                 {"passes"},
                 {"ops"},
                 {"codegen"},
-                {"executor"}})) {
+                {"executor"},
+                {"frontend"}})) {
       read_identity(top);
       read_vocabulary(top);
       if (const Yaml* passes = top.find("passes")) read_passes(*passes);
       if (const Yaml* ops = top.find("ops")) read_ops(*ops);
       if (const Yaml* codegen = top.find("codegen")) read_codegen(*codegen);
       if (const Yaml* executor = top.find("executor")) read_executor(*executor);
+      if (const Yaml* frontend = top.find("frontend")) read_frontend(*frontend);
       check_capabilities(top);
     }
     return {std::move(p_), r_.complaints()};
@@ -165,6 +167,11 @@ class ManifestReader {
     p_.executor = std::move(executor);
   }
 
+  void read_frontend(const Yaml& node) {
+    if (!r_.map(node, "'frontend'", {{"extensions", true}})) return;
+    p_.frontend = FrontendInfo{r_.texts(node, "extensions")};
+  }
+
   // What `provides` lists and what the sections describe must agree, and a library must be there to provide it.
   void check_capabilities(const Yaml& top) {
     p_.provides = r_.texts(top, "provides");
@@ -182,6 +189,7 @@ class ManifestReader {
     const Row rows[] = {{"passes", "tenon.pass/1", !p_.passes.empty()},
                         {"codegen", "tenon.codegen/1", p_.codegen.has_value()},
                         {"executor", "tenon.executor/1", p_.executor.has_value()},
+                        {"frontend", "tenon.frontend/1", p_.frontend.has_value()},
                         {"ops", "tenon.op/1", op_functions_}};
     for (const Row& row : rows) {
       if (row.described && !p_.has(row.capability))

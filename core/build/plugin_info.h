@@ -27,6 +27,10 @@ struct ExecutorInfo {
   OptionSchemas options;
 };
 
+struct FrontendInfo {
+  std::vector<std::string> extensions;  // of the files that it reads, without the dot
+};
+
 struct PluginInfo {
   std::string id;
   std::string version;
@@ -43,6 +47,7 @@ struct PluginInfo {
   std::vector<OpRow> ops;
   std::optional<CodegenInfo> codegen;
   std::optional<ExecutorInfo> executor;
+  std::optional<FrontendInfo> frontend;
 
   bool has(std::string_view capability) const {
     for (const std::string& p : provides)

@@ -1,12 +1,15 @@
 #include "build/session.h"
 
 #include "arith/analyzer.h"
+#include "build/artifact_writer.h"
 #include "build/catalog.h"
+#include "build/model_source.h"
 #include "build/target.h"
 #include "pass/dump.h"
 #include "tenon/ext/arith.h"
 #include "tenon/ext/codegen.h"
 #include "tenon/ext/executor.h"
+#include "tenon/ext/linker.h"
 
 namespace tenon {
 
@@ -110,6 +113,47 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
     throw Error(TN_ERROR_PLUGIN,
                 "the executor '" + plugin.id + "' returned " + value_kind(loaded) + ", not a map of functions");
   return loaded.ref<Map>();
+}
+
+Node Session::import_model(const std::string& path, std::string_view frontend) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  std::string extension = name.rfind('.') == std::string::npos ? "" : name.substr(name.rfind('.') + 1);
+  auto accepts = [&](const PluginInfo& p) {
+    for (const std::string& e : p.frontend->extensions)
+      if (e == extension) return true;
+    return false;
+  };
+  const PluginInfo& plugin =
+      choose_plugin(provider_, frontend, TN_FRONTEND, "a frontend for ." + extension + " files", accepts);
+  ModelSource source(path);
+  PluginInstances::Use use = instances_->use(plugin, TN_FRONTEND);
+  auto* table = static_cast<const TnFrontend*>(use.table);
+  if (!TN_HAS(table, import)) throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' has no slot import");
+  Node empty = builder_.make<ir::Module>({builder_.map({}), builder_.map({}), builder_.map({}), builder_.array({})});
+  Value options = builder_.map({});
+  Value module = with_context(empty, plugin.id, [&](const TnContext* context) {
+    return call([&](TnValue* ret) { return table->import(use.instance, context, &source.raw(), options.ptr(), ret); });
+  });
+  if (!module.is_node() || !as_node(module).is<ir::Module>())
+    throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' returned " + value_kind(module) + ", not a module");
+  verify(as_node(module));
+  return as_node(module);
+}
+
+void Session::write_artifact_file(const Node& module, const std::string& path, std::string_view codegen,
+                                  const Map& options, std::string_view linker, const std::string& lock) {
+  Map payload = generate(module, codegen, options);
+  const PluginInfo& plugin = choose_plugin(provider_, linker, TN_LINKER, "a linker", nullptr);
+  PluginInstances::Use use = instances_->use(plugin, TN_LINKER);
+  auto* table = static_cast<const TnLinker*>(use.table);
+  if (!TN_HAS(table, link)) throw Error(TN_ERROR_PLUGIN, "the linker '" + plugin.id + "' has no slot link");
+  auto link = [&](const Array& objects, const std::string& output) {
+    Value list = objects;
+    with_context(module, plugin.id, [&](const TnContext* context) {
+      return call([&](TnValue* ret) { return table->link(use.instance, context, list.ptr(), output.c_str(), ret); });
+    });
+  };
+  write_artifact(builder_, {payload, module.to<ir::Module>(), environment_.target, lock}, link, path);
 }
 
 Map Session::generate(const Node& module, std::string_view codegen, const Map& options) {

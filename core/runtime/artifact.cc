@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/elf_file.h"
+#include "runtime/sha256.h"
 #include "runtime/value_bytes.h"
 
 namespace tenon::rt {
@@ -107,7 +108,7 @@ struct Opening {
     if (memcmp(seal.magic, kSealMagic, sizeof kSealMagic)) return corrupt("the artifact has a seal of another version");
     sha256(index.data, index.size, digest);
     if (memcmp(digest, seal.index, 32)) return corrupt("the index of the artifact does not match its digest");
-    if (!elf->loaded_digest(digest) || memcmp(digest, seal.loaded, 32))
+    if (!elf->loaded_digest(sha256, digest) || memcmp(digest, seal.loaded, 32))
       return corrupt("the code of the artifact does not match its digest");
     if (decode_value(index.data, index.size, ret)) return -1;
     a->index = *ret;

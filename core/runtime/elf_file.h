@@ -5,7 +5,7 @@
 #include <elf.h>
 #include <string.h>
 
-#include "runtime/sha256.h"
+#include "tenon/runtime.h"
 
 namespace tenon::rt {
 
@@ -51,7 +51,8 @@ class ElfFile {
   }
 
   // The SHA-256 of everything that is loaded: the program headers, and for each segment its place and its bytes.
-  bool loaded_digest(uint8_t digest[32]) const {
+  template <class Sha256>
+  bool loaded_digest(Sha256 sha256, uint8_t digest[32]) const {
     uint8_t running[32] = {};
     for (uint16_t i = 0; i < header_.e_phnum; ++i) {
       Elf64_Phdr p = at<Elf64_Phdr>(header_.e_phoff + i * sizeof(Elf64_Phdr));

@@ -180,6 +180,23 @@ Entry find_entry(const Builder& b, const Node& module, const std::string& name) 
                                : graph_entry(chosen, f.to<relax::Function>());
 }
 
+Entry find_artifact_entry(const CompilerSession& session, const Map& index, const std::string& name) {
+  const Value* text = index.find("signatures");
+  const Value* functions = index.find("functions");
+  if (!text || !functions) throw Error(TN_ERROR_CORRUPT, "the index of the artifact describes no functions");
+  Entry entry = find_entry(session.builder(), session.parse(text->as_string(), "<index of the artifact>"), name);
+  const Value* one = functions->ref<Map>().find(entry.name);
+  const Value* params = one ? one->ref<Map>().find("params") : nullptr;
+  if (!params || params->ref<Array>().size() != entry.params.size())
+    throw Error(TN_ERROR_CORRUPT, "the index of the artifact does not describe the function '" + entry.name + "'");
+  entry.returns = one->ref<Map>().find("returns")->as_bool();
+  for (size_t i = 0; i < entry.params.size(); ++i) {
+    const Value* written = params->ref<Array>()[i].ref<Map>().find("written");
+    entry.params[i].written = written && written->as_bool() && !entry.returns;
+  }
+  return entry;
+}
+
 EntryInputs parse_inputs(const std::vector<std::string>& inputs, const std::vector<std::string>& dims) {
   EntryInputs out;
   for (const std::string& text : inputs) {

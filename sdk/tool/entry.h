@@ -28,6 +28,9 @@ struct Entry {
 // The public function of this name; for "", the one called main or the only one there is.
 Entry find_entry(const Builder& b, const Node& module, const std::string& name);
 
+// The same of an artifact, from its index (TnRuntime.artifact_open).
+Entry find_artifact_entry(const CompilerSession& session, const Map& index, const std::string& name);
+
 // What a command line says about the parameters.
 struct EntryInputs {
   std::map<std::string, std::string>

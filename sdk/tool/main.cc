@@ -14,6 +14,7 @@ using namespace tenon::tool;
 namespace {
 
 constexpr Verb kVerbs[] = {
+    {"compile", "compile a model or module into one shared library", add_compile},
     {"opt", "run passes on a module: text in, text out", add_opt},
     {"run", "run a function of a module and show what it computes", add_run},
     {"check", "check files: modules, pipelines, manifests", add_check},

@@ -20,10 +20,26 @@ struct RunArgs {
   PassOptions passes;
 };
 
-// "PLUGIN" or "PLUGIN{option: value}": the id and the text of the options.
+// "PLUGIN" or "PLUGIN{option: value}": the id, and the options as the pipeline reader would read them.
 std::pair<std::string, std::string> split_options(const std::string& text) {
   size_t brace = text.find('{');
   return {text.substr(0, brace), brace == std::string::npos ? "" : text.substr(brace)};
+}
+
+Value options_value(const Builder& b, const Json& j) {
+  if (j.is_null()) return Value();
+  if (j.is_boolean()) return Value(j.get<bool>());
+  if (j.is_number_integer()) return Value(j.get<int64_t>());
+  if (j.is_number()) return Value(j.get<double>());
+  if (j.is_string()) return b.string(j.get<std::string>());
+  if (j.is_array()) {
+    std::vector<Value> items;
+    for (const Json& item : j) items.push_back(options_value(b, item));
+    return b.array(items);
+  }
+  Builder::Entries entries;
+  for (const auto& [key, value] : j.items()) entries.emplace_back(key, options_value(b, value));
+  return b.map(entries);
 }
 
 // The results by name: tensors, in the order of the outputs.
@@ -93,19 +109,37 @@ std::string default_pipeline(const CompilerSession& session) {
   return "";
 }
 
+// What is to be called, and how it came about.
+struct Loaded {
+  Entry entry;
+  Map functions;
+  Value records;  // of the passes
+};
+
+// A module goes through the pipeline and an executor; an artifact is opened.
+Loaded load(const CompilerSession& session, const RunArgs& a, const Common& common) {
+  const Builder& b = session.builder();
+  if (a.module.ends_with(".so")) {
+    Value opened = call([&](TnValue* ret) { return b.runtime()->artifact_open(a.module.c_str(), nullptr, 0, ret); });
+    const Map& parts = opened.ref<Map>();
+    return {find_artifact_entry(session, parts.find("index")->ref<Map>(), a.entry), parts.find("functions")->ref<Map>(),
+            b.array({})};
+  }
+  PassesResult passes = run_passes(session, common, a.passes, a.module, default_pipeline(session));
+  auto [executor, option_text] = split_options(a.executor);
+  Value options = option_text.empty() ? Value(b.map({})) : options_value(b, Json::parse(option_text));
+  return {find_entry(b, passes.input, a.entry), session.load(passes.module, executor, options), passes.records};
+}
+
 int run_module(const RunArgs& a, const Common& common) {
   auto session = common.open();
   const Builder& b = session->builder();
   if (a.threads > 0) b.runtime()->set_thread_count(a.threads);
-  PassesResult passes = run_passes(*session, common, a.passes, a.module, default_pipeline(*session));
-  Entry entry = find_entry(b, passes.input, a.entry);
+  Loaded loaded = load(*session, a, common);
+  const Entry& entry = loaded.entry;
   EntryArguments arguments = make_arguments(b, entry, parse_inputs(a.inputs, a.dims));
-
-  auto [executor, option_text] = split_options(a.executor);
-  Value options = option_text.empty() ? Value() : b.string(option_text);
-  Map functions = session->load(passes.module, executor, options);
   show_diagnostics(session->diagnostics(), common.json);
-  const Value* function = functions.find(entry.name);
+  const Value* function = loaded.functions.find(entry.name);
   if (!function) throw Error(TN_ERROR_PLUGIN, "the executor did not make the function '" + entry.name + "' callable");
   Value returned = call_function(*function, arguments.values);
 
@@ -121,7 +155,7 @@ int run_module(const RunArgs& a, const Common& common) {
       write_npy(a.output + "/" + name + ".npy", tensor_of(v));
     }
   }
-  Json report{{"entry", entry.name}, {"results", listed}, {"passes", to_json(passes.records)}};
+  Json report{{"entry", entry.name}, {"results", listed}, {"passes", to_json(loaded.records)}};
   if (a.bench > 0) {
     Timing t = measure(*function, arguments.values, a.bench);
     report["bench"] = Json{{"runs", t.runs},
@@ -141,10 +175,11 @@ int run_module(const RunArgs& a, const Common& common) {
 
 Run add_run(CLI::App& app, std::shared_ptr<Common> common) {
   auto args = std::make_shared<RunArgs>();
-  app.add_option("MODULE", args->module, "the module's text, '-' for standard input");
+  app.add_option("MODULE", args->module,
+                 "a module's text (.py, '-' for standard input), a model, or an artifact (.so)");
   app.add_option("--entry", args->entry, "the public function to run; main, or the only one")->type_name("NAME");
   app.add_option("--executor", args->executor,
-                 "the plugin that runs it: ID or ID{option: value}; the first that is installed")
+                 "the plugin that runs it: ID or ID{\"option\": value}; the first that is installed")
       ->type_name("PLUGIN");
   app.add_option("--input", args->inputs,
                  "NAME=FILE.npy, NAME=random:SEED[:LOW:HIGH], NAME=NUMBER, or random:SEED for all that are not named")

@@ -122,6 +122,7 @@ void write_output(const std::string& path, const std::string& text) {
 void print_line(const std::string& text) { write_output("", text + "\n"); }
 
 Node read_module(const CompilerSession& session, const std::string& path) {
+  if (path != "-" && !path.ends_with(".py")) return session.import_model(path, "");
   return session.parse(read_input(path), path == "-" ? "<stdin>" : path);
 }
 

@@ -42,6 +42,7 @@ struct Verb {
 };
 Run add_opt(CLI::App& app, std::shared_ptr<Common> common);
 Run add_run(CLI::App& app, std::shared_ptr<Common> common);
+Run add_compile(CLI::App& app, std::shared_ptr<Common> common);
 Run add_check(CLI::App& app, std::shared_ptr<Common> common);
 Run add_plugin(CLI::App& app, std::shared_ptr<Common> common);
 Run add_pipeline(CLI::App& app, std::shared_ptr<Common> common);
@@ -62,7 +63,7 @@ std::string read_input(const std::string& path);
 void write_output(const std::string& path, const std::string& text);
 void print_line(const std::string& text);
 
-// The module in a text file, parsed.
+// The module in a file: script text (.py, or standard input) is parsed, anything else is a model for a frontend.
 Node read_module(const CompilerSession& session, const std::string& path);
 
 }  // namespace tenon::tool

@@ -80,6 +80,17 @@ typedef struct TnCompiler {
   int (*load)(TnSession* session, const TnNode* module, const char* executor, const TnValue* options, TnValue* ret);
   /* The payload that a code generator makes (ext/codegen.h). `codegen` as above, by the kind of the target. */
   int (*generate)(TnSession* session, const TnNode* module, const char* codegen, const TnValue* options, TnValue* ret);
+
+  /* The module that a model file holds. `frontend` is the id of a plugin, or null for the first that reads files of this
+   * extension. */
+  int (*import_model)(TnSession* session, const char* path, const char* frontend, TnValue* ret);
+  /* Compiles a lowered module into an artifact, complete at `path` or not there at all. `options`: none, or a map with any
+   * of
+   *   codegen          string   the id of a plugin; the first for the kind of the target
+   *   codegen_options  map
+   *   linker           string   the id of a plugin; the first that is installed
+   *   lock             string   kept in the artifact: how the module was made */
+  int (*compile)(TnSession* session, const TnNode* module, const char* path, const TnValue* options, TnValue* ret);
 } TnCompiler;
 
 TN_EXPORT const TnCompiler* tn_compiler(void);

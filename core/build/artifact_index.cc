@@ -1,0 +1,196 @@
+#include "build/artifact_index.h"
+
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "build/artifact_writer.h"
+#include "pass/dump.h"
+#include "runtime/elf_file.h"
+
+namespace tenon {
+namespace {
+
+void word(std::string& out, uint64_t v) {
+  for (int i = 0; i < 8; ++i) out += static_cast<char>(v >> (8 * i));
+}
+
+void encode(std::string& out, const Value& v) {
+  switch (v.type_index()) {
+    case TN_NONE: out += 'n'; return;
+    case TN_BOOL: out += v.as_bool() ? 't' : 'f'; return;
+    case TN_INT: out += 'i'; return word(out, static_cast<uint64_t>(v.as_int()));
+    case TN_FLOAT: {
+      uint64_t bits;
+      double f = v.as_float();
+      std::memcpy(&bits, &f, 8);
+      out += 'd';
+      return word(out, bits);
+    }
+    case TN_STRING:
+    case TN_SMALL_STRING:
+    case TN_C_STRING:
+    case TN_BYTES:
+      out += v.type_index() == TN_BYTES ? 'b' : 's';
+      word(out, string_view_of(v.raw()).size());
+      out += string_view_of(v.raw());
+      return;
+    case TN_ARRAY:
+      out += 'a';
+      word(out, v.ref<Array>().size());
+      for (const Value& item : v.ref<Array>()) encode(out, item);
+      return;
+    case TN_MAP:
+      out += 'm';
+      word(out, v.ref<Map>().size());
+      for (const Map::Entry& e : v.ref<Map>()) {
+        out += 's';
+        word(out, e.key().size());
+        out += e.key();
+        encode(out, e.value());
+      }
+      return;
+    default: throw Error(TN_ERROR_ARGUMENT, "an index holds plain values only");
+  }
+}
+
+// A dimension: a number, or the text of an expression.
+Value dimension(const Builder& b, const Node& d) {
+  if (auto* i = d.as<ir::IntImm>()) return i->value();
+  return b.string(print_text(b, Value(d)));
+}
+
+Value shape(const Builder& b, const Array& dims) {
+  std::vector<Value> out;
+  for (const Node& d : nodes(dims)) out.push_back(dimension(b, d));
+  return b.array(out);
+}
+
+// {kind: tensor, dtype, shape} or {kind: tuple, fields}; an empty map for what is not known.
+Value description(const Builder& b, const Value& type) {
+  if (!type.is_node()) return b.map({});
+  if (auto* t = as_node(type).as<relax::TensorType>(); t && !t->shape().is_none() && !t->dtype().is_none())
+    return b.map({{"kind", b.string("tensor")},
+                  {"dtype", b.string(dtype_text(t->dtype().as_dtype()))},
+                  {"shape", shape(b, t->shape().ref<Array>())}});
+  if (auto* t = as_node(type).as<relax::TupleType>()) {
+    std::vector<Value> fields;
+    for (const Value& f : t->fields()) fields.push_back(description(b, f));
+    return b.map({{"kind", b.string("tuple")}, {"fields", b.array(fields)}});
+  }
+  return b.map({});
+}
+
+// The buffers that a function may write: stored to, also through views, or handed to another function.
+std::set<const TnNode*> written_buffers(const Builder& b, const tir::PrimFunc& f) {
+  std::map<const TnNode*, const TnNode*> viewed;  // view -> what it looks at
+  std::set<const TnNode*> written;
+  b.walk(Value(f), [&](const Node& n) {
+    if (auto* view = n.as<tir::DeclBuffer>(); view && view->data().is<tir::Buffer>())
+      viewed[view->buffer().get()] = view->data().get();
+    if (auto* store = n.as<tir::BufferStore>()) written.insert(store->buffer().get());
+    if (auto* c = n.as<ir::Call>())
+      for (const Node& a : nodes(c->args()))
+        if (a.is<tir::Buffer>()) written.insert(a.get());
+  });
+  for (const auto& [view, base] : viewed)
+    for (const TnNode *at = view, *to = base; written.count(at); at = to, to = viewed.count(to) ? viewed[to] : nullptr)
+      if (!to || !written.insert(to).second) break;
+  return written;
+}
+
+Value parameter(const Builder& b, const Node& p, const std::set<const TnNode*>& written) {
+  if (auto* buffer = p.as<tir::Buffer>())
+    return b.map({{"name", b.string(buffer->name())},
+                  {"written", written.count(p.get()) != 0},
+                  {"kind", b.string("tensor")},
+                  {"dtype", b.string(dtype_text(buffer->dtype()))},
+                  {"shape", shape(b, buffer->shape())}});
+  auto& v = p.to<ir::Var>();
+  return b.map({{"name", b.string(v.name())},
+                {"kind", b.string(is_handle(v.dtype()) ? "handle" : "scalar")},
+                {"dtype", b.string(dtype_text(v.dtype()))}});
+}
+
+// The function of the module whose public name this is.
+const tir::PrimFunc* public_function(const ir::Module& module, std::string_view name) {
+  for (const Map::Entry& e : module.functions()) {
+    auto* f = as_node(e.value()).as<tir::PrimFunc>();
+    const Value* symbol = f ? f->attrs().find("global_symbol") : nullptr;
+    if (symbol && symbol->as_string() == name) return f;
+  }
+  return nullptr;
+}
+
+// The public functions without their bodies, as a module: what a caller may read with all its symbolic dimensions.
+Node signatures(const Builder& b, const ir::Module& module) {
+  Builder::Entries functions;
+  for (const Map::Entry& e : module.functions()) {
+    auto* f = as_node(e.value()).as<tir::PrimFunc>();
+    const Value* symbol = f ? f->attrs().find("global_symbol") : nullptr;
+    if (!symbol) continue;
+    Node nothing = b.make<tir::Evaluate>({b.imm(0, kInt32)});
+    Node bare = b.with(b.with(*f, tir::PrimFunc::Slot::attrs, Value(b.map({{"global_symbol", *symbol}}))),
+                       tir::PrimFunc::Slot::body, nothing);
+    functions.emplace_back(std::string(symbol->as_string()), bare);
+  }
+  return b.make<ir::Module>({b.map({}), b.map({}), b.map(functions), b.array({})});
+}
+
+}  // namespace
+
+std::string encode_value(const Value& value) {
+  std::string out;
+  encode(out, value);
+  return out;
+}
+
+ElfSection constants_section(const Map& payload) {
+  ElfSection section{rt::kConstantsSection, 4096, {}, 64};
+  if (const Value* list = payload.find("constants"))
+    for (const Value& c : list->ref<Array>()) {
+      auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
+      section.parts.emplace_back(static_cast<const char*>(constant->data), constant->size);
+    }
+  return section;
+}
+
+Map artifact_index(const Builder& b, const ArtifactParts& parts) {
+  Builder::Entries functions;
+  const Value* exports = parts.payload.find("exports");
+  if (!exports) throw Error(TN_ERROR_PLUGIN, "the code generator's payload lists no exports");
+  for (const Map::Entry& e : exports->ref<Map>()) {
+    Builder::Entries one{{"symbol", e.value()}};
+    if (auto* f = public_function(parts.module, e.key())) {
+      std::vector<Value> params;
+      std::set<const TnNode*> written = written_buffers(b, *f);
+      for (const Node& p : nodes(f->params())) params.push_back(parameter(b, p, written));
+      one.emplace_back("params", Value(b.array(params)));
+      const Value* result = f->attrs().find("tenon.result_type");
+      one.emplace_back("result", result ? description(b, *result) : Value(b.map({})));
+      one.emplace_back("returns", f->ret_type().is_dtype());
+    }
+    functions.emplace_back(std::string(e.key()), Value(b.map(one)));
+  }
+  std::vector<Value> constants;
+  ElfSection layout = constants_section(parts.payload);
+  const Value* list = parts.payload.find("constants");
+  Array all = list ? list->ref<Array>() : Array();
+  std::vector<uint64_t> offsets = part_offsets(layout);
+  for (size_t i = 0; i < all.size(); ++i) {
+    auto* constant = reinterpret_cast<const TnConstant*>(all[i].raw().as.object);
+    constants.push_back(b.map({{"offset", static_cast<int64_t>(offsets[i])},
+                               {"size", static_cast<int64_t>(constant->size)},
+                               {"digest", b.string(constant->digest)}}));
+  }
+  const Value* imports = parts.payload.find("imports");
+  return b.map({{"version", rt::kArtifactVersion},
+                {"signatures", b.string(print_text(b, Value(signatures(b, parts.module))))},
+                {"functions", Value(b.map(functions))},
+                {"imports", imports ? *imports : Value(b.array({}))},
+                {"constants", Value(b.array(constants))},
+                {"target", Value(b.map_value(parts.target))},
+                {"lock", b.string(parts.lock)}});
+}
+
+}  // namespace tenon

@@ -1,0 +1,84 @@
+#include "build/artifact_writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "build/artifact_index.h"
+#include "build/elf_object.h"
+#include "diag/files.h"
+#include "runtime/elf_file.h"
+
+namespace tenon {
+namespace {
+
+// Files of one write; whatever is left of them goes away with it.
+class TemporaryFiles {
+ public:
+  explicit TemporaryFiles(const std::string& path) : base_(path + ".tmp" + std::to_string(getpid())) {}
+  ~TemporaryFiles() {
+    for (const std::string& f : files_) {
+      std::error_code ignored;
+      std::filesystem::remove(f, ignored);
+    }
+  }
+  std::string make(const char* suffix) {
+    files_.push_back(base_ + suffix);
+    return files_.back();
+  }
+
+ private:
+  std::string base_;
+  std::vector<std::string> files_;
+};
+
+// Fills in the digests of a linked artifact.
+void seal(const std::string& path) {
+  std::string bytes = read_file(path);
+  rt::ElfFile elf;
+  rt::Bytes index, place;
+  uint64_t index_at = 0, seal_at = 0;
+  rt::ArtifactSeal seal;
+  std::memcpy(seal.magic, rt::kSealMagic, sizeof seal.magic);
+  if (!elf.open(bytes.data(), bytes.size()) || !elf.section(rt::kIndexSection, &index, &index_at) ||
+      !elf.section(rt::kSealSection, &place, &seal_at) || place.size != sizeof seal || !elf.loaded_digest(tn_runtime()->sha256, seal.loaded))
+    throw Error(TN_ERROR_PLUGIN, "the linker wrote no library with the sections of an artifact", path);
+  tn_runtime()->sha256(index.data, index.size, seal.index);
+  int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  bool ok = fd >= 0 &&
+            pwrite(fd, &seal, sizeof seal, static_cast<off_t>(seal_at)) == static_cast<ssize_t>(sizeof seal) &&
+            fsync(fd) == 0;
+  int error = errno;
+  if (fd >= 0) close(fd);
+  if (!ok) throw Error(TN_ERROR_IO, std::string("writing the seal failed: ") + std::strerror(error), path);
+}
+
+std::string_view bytes_of(const Value& v) { return string_view_of(v.raw()); }
+
+}  // namespace
+
+void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& link, const std::string& path) {
+  const Value* format = parts.payload.find("format");
+  const Value* code = parts.payload.find("bytes");
+  if (!format || format->as_string() != "elf-object/1" || !code)
+    throw Error(TN_ERROR_PLUGIN, "the code generator's payload is no object file", path);
+  std::string index = encode_value(Value(artifact_index(b, parts)));
+  std::string blank(sizeof(rt::ArtifactSeal), '\0');
+  TemporaryFiles files(path);
+  std::string code_file = files.make(".code.o"), data_file = files.make(".data.o"), linked = files.make(".so");
+  write_file(code_file, bytes_of(*code));
+  write_elf_object(
+      data_file,
+      {{rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts.payload)});
+  link(b.array({b.string(code_file), b.string(data_file)}), linked);
+  seal(linked);
+  std::error_code error;
+  std::filesystem::rename(linked, path, error);
+  if (error) throw Error(TN_ERROR_IO, "the finished artifact cannot be put in its place: " + error.message(), path);
+}
+
+}  // namespace tenon
