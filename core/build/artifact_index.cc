@@ -66,21 +66,6 @@ Value shape(const Builder& b, const Array& dims) {
   return b.array(out);
 }
 
-// {kind: tensor, dtype, shape} or {kind: tuple, fields}; an empty map for what is not known.
-Value description(const Builder& b, const Value& type) {
-  if (!type.is_node()) return b.map({});
-  if (auto* t = as_node(type).as<relax::TensorType>(); t && !t->shape().is_none() && !t->dtype().is_none())
-    return b.map({{"kind", b.string("tensor")},
-                  {"dtype", b.string(dtype_text(t->dtype().as_dtype()))},
-                  {"shape", shape(b, t->shape().ref<Array>())}});
-  if (auto* t = as_node(type).as<relax::TupleType>()) {
-    std::vector<Value> fields;
-    for (const Value& f : t->fields()) fields.push_back(description(b, f));
-    return b.map({{"kind", b.string("tuple")}, {"fields", b.array(fields)}});
-  }
-  return b.map({});
-}
-
 // The buffers that a function may write: stored to, also through views, or handed to another function.
 std::set<const TnNode*> written_buffers(const Builder& b, const tir::PrimFunc& f) {
   std::map<const TnNode*, const TnNode*> viewed;  // view -> what it looks at
@@ -160,14 +145,15 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   const Value* exports = parts.payload.find("exports");
   if (!exports) throw Error(TN_ERROR_PLUGIN, "the code generator's payload lists no exports");
   for (const Map::Entry& e : exports->ref<Map>()) {
-    Builder::Entries one{{"symbol", e.value()}};
+    Builder::Entries one;
+    one.emplace_back("symbol", e.value());
     if (auto* f = public_function(parts.module, e.key())) {
       std::vector<Value> params;
       std::set<const TnNode*> written = written_buffers(b, *f);
       for (const Node& p : nodes(f->params())) params.push_back(parameter(b, p, written));
       one.emplace_back("params", Value(b.array(params)));
-      const Value* result = f->attrs().find("tenon.result_type");
-      one.emplace_back("result", result ? description(b, *result) : Value(b.map({})));
+      const Value* result = f->attrs().find("tenon.result");
+      one.emplace_back("result", result ? *result : b.string(""));
       one.emplace_back("returns", f->ret_type().is_dtype());
     }
     functions.emplace_back(std::string(e.key()), Value(b.map(one)));

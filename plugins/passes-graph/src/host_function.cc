@@ -22,7 +22,7 @@ void HostFunction::refuse(const Node& at, const std::string& why, const std::str
 Node HostFunction::build() {
   for (const Node& p : nodes(f_.params())) add_parameter(p);
   Value result_type = f_.ret_type();
-  if (!result_type.is_node() && f_.body().slot_count()) result_type = f_.body().slot(0);
+  if (auto* seq = f_.body().as<relax::SeqExpr>(); seq && !result_type.is_node()) result_type = seq->body().slot(0);
   std::vector<Node> types;
   passes_destinations_ = result_type.is_node() && tensors_of_type(as_node(result_type), types);
   for (const Node& t : types)  // the caller allocates only what it can know
@@ -172,7 +172,7 @@ Place HostFunction::branch(const relax::If& n, const std::vector<Node>& into, St
                                                  Value(joined.to<tir::BufferLoad>().indices())}));
     destinations_ = outer;
     if (stmts.empty()) stmts.push_back(b_.make<tir::Evaluate>({b_.imm(0, kInt32)}));
-    return Node(b_.make<tir::Seq>({b_.array(stmts)}));
+    return b_.seq(stmts);
   };
   Node then_case = lower(n.then_branch()), else_case = lower(n.else_branch());
   out.push_back(b_.make<tir::IfThenElse>({test, then_case, Value(else_case)}, n.span()));

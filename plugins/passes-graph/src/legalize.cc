@@ -44,8 +44,7 @@ class Legalizer {
     std::string name = place(own_variables(f.to<tir::PrimFunc>(), symbols), op_of(n));
     std::vector<Node> arguments;
     for (const Node& a : nodes(call->args())) tensors_of(a, arguments);
-    std::vector<Value> operands{b_.make<ir::GlobalVar>({Value(), b_.string(name)}),
-                                b_.make<relax::Tuple>({Value(), b_.array(arguments)})};
+    std::vector<Value> operands{b_.make<ir::GlobalVar>({Value(), b_.string(name)}), operands_of(arguments)};
     if (!symbols.empty()) operands.push_back(b_.make<relax::ShapeExpr>({Value(), b_.array(symbols)}));
     Value outputs = as_node(call->type()).is<relax::TupleType>()
                         ? Value(as_node(call->type()).to<relax::TupleType>().fields())
@@ -53,6 +52,12 @@ class Legalizer {
     return b_.make<ir::Call>(
         {call->type(), b_.make<ir::Op>({Value(), "relax.call_tir"}), Value(b_.array(operands)), b_.map({}), outputs},
         n.span());
+  }
+
+  Node operands_of(const std::vector<Node>& tensors) const {
+    std::vector<Value> types;
+    for (const Node& t : tensors) types.push_back(t.slot(0));
+    return b_.make<relax::Tuple>({b_.make<relax::TupleType>({b_.array(types)}), b_.array(tensors)});
   }
 
   static bool has_compute(const Map& record) {

@@ -80,7 +80,11 @@ Node entry_of(const Builder& b, const tir::PrimFunc& body, const std::string& ca
   }
   stmts.push_back(b.make<tir::Evaluate>({operation(kInt32, "tir.ret", {result})}));
   Builder::Entries attrs{{"global_symbol", symbol}, {"tenon.host", true}};
-  if (result_type.is_node()) attrs.emplace_back("tenon.result_type", Value(own(as_node(result_type))));
+  if (result_type.is_node()) {  // as text: what the artifact says of the result
+    Value type = own(as_node(result_type)), none;
+    attrs.emplace_back("tenon.result",
+                       call([&](TnValue* ret) { return b.ir()->print(b.ir()->self, type.ptr(), none.ptr(), ret); }));
+  }
   return b.make<tir::PrimFunc>({b.array(params), b.map(attrs), kHandle, b.make<tir::Seq>({b.array(stmts)})},
                                body.span());
 }
