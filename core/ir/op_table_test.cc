@@ -75,7 +75,7 @@ TEST(OpTable, ReadsRows) {
               row({{"axis", row({{"type", text("int")}, {"default", 0}})}, {"mode", row({{"type", text("string")}})}})},
              {"effects", text("read")},
              {"functions", names({"compute", "infer_type"})}}),
-        "ops-relax", "x");
+        "ops-graph", "x");
   const OpRecord& op = t.get("relax.concat");
   EXPECT_EQ(op.revision, 2);
   EXPECT_EQ(op.level, OpLevel::kGraph);
@@ -86,7 +86,7 @@ TEST(OpTable, ReadsRows) {
   EXPECT_FALSE(op.has_function("evaluate"));
   EXPECT_EQ(op.find_attr("axis")->value->as_int(), 0);
   EXPECT_FALSE(op.find_attr("mode")->value.has_value());
-  EXPECT_EQ(op.data.find("plugin")->as_string(), "ops-relax");
+  EXPECT_EQ(op.data.find("plugin")->as_string(), "ops-graph");
 }
 
 TEST(OpTable, ChecksCalls) {

@@ -20,26 +20,10 @@ struct RunArgs {
   PassOptions passes;
 };
 
-// "PLUGIN" or "PLUGIN{option: value}": the id, and the options as the pipeline reader would read them.
+// "PLUGIN" or "PLUGIN{option: value}": the id and the text of the options.
 std::pair<std::string, std::string> split_options(const std::string& text) {
   size_t brace = text.find('{');
   return {text.substr(0, brace), brace == std::string::npos ? "" : text.substr(brace)};
-}
-
-Value options_value(const Builder& b, const Json& j) {
-  if (j.is_null()) return Value();
-  if (j.is_boolean()) return Value(j.get<bool>());
-  if (j.is_number_integer()) return Value(j.get<int64_t>());
-  if (j.is_number()) return Value(j.get<double>());
-  if (j.is_string()) return b.string(j.get<std::string>());
-  if (j.is_array()) {
-    std::vector<Value> items;
-    for (const Json& item : j) items.push_back(options_value(b, item));
-    return b.array(items);
-  }
-  Builder::Entries entries;
-  for (const auto& [key, value] : j.items()) entries.emplace_back(key, options_value(b, value));
-  return b.map(entries);
 }
 
 // The results by name: tensors, in the order of the outputs.
@@ -127,7 +111,7 @@ Loaded load(const CompilerSession& session, const RunArgs& a, const Common& comm
   }
   PassesResult passes = run_passes(session, common, a.passes, a.module, default_pipeline(session));
   auto [executor, option_text] = split_options(a.executor);
-  Value options = option_text.empty() ? Value(b.map({})) : options_value(b, Json::parse(option_text));
+  Value options = option_text.empty() ? Value() : b.string(option_text);
   return {find_entry(b, passes.input, a.entry), session.load(passes.module, executor, options), passes.records};
 }
 
@@ -179,7 +163,7 @@ Run add_run(CLI::App& app, std::shared_ptr<Common> common) {
                  "a module's text (.py, '-' for standard input), a model, or an artifact (.so)");
   app.add_option("--entry", args->entry, "the public function to run; main, or the only one")->type_name("NAME");
   app.add_option("--executor", args->executor,
-                 "the plugin that runs it: ID or ID{\"option\": value}; the first that is installed")
+                 "the plugin that runs it: ID or ID{option: value}; the first that is installed")
       ->type_name("PLUGIN");
   app.add_option("--input", args->inputs,
                  "NAME=FILE.npy, NAME=random:SEED[:LOW:HIGH], NAME=NUMBER, or random:SEED for all that are not named")

@@ -10,6 +10,22 @@
 
 LLD_HAS_DRIVER(elf)
 
+// LLD registers LLVM's code generators for link-time optimisation, which objects never need. Without them the plugin is
+// a tenth of the size.
+extern "C" {
+#define LLVM_TARGET(Name)                        \
+  void LLVMInitialize##Name##TargetInfo(void) {} \
+  void LLVMInitialize##Name##Target(void) {}     \
+  void LLVMInitialize##Name##TargetMC(void) {}
+#include <llvm/Config/Targets.def>
+#define LLVM_ASM_PRINTER(Name) \
+  void LLVMInitialize##Name##AsmPrinter(void) {}
+#include <llvm/Config/AsmPrinters.def>
+#define LLVM_ASM_PARSER(Name) \
+  void LLVMInitialize##Name##AsmParser(void) {}
+#include <llvm/Config/AsmParsers.def>
+}
+
 namespace tenon {
 namespace {
 
