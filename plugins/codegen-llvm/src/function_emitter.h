@@ -71,7 +71,7 @@ class FunctionEmitter {
   llvm::Value* call_expr(const ir::Call& call, bool used = true);
 
  private:
-  friend class ParallelEmitter;
+  friend struct ParallelEmitter;
   // What belongs to the LLVM function that is being filled. A parallel body has its own.
   struct Cleanup {
     std::function<void()> emit;
