@@ -148,7 +148,7 @@ bool Engine::before(const Atom* x, const Atom* y) {
   return x->id < y->id;
 }
 
-const Atom* Engine::first(const Linear& x) {
+Atom* Engine::first(const Linear& x) {
   return std::min_element(x.begin(), x.end(), [](const Term& a, const Term& b) { return before(a.atom, b.atom); })
       ->atom;
 }

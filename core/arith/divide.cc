@@ -60,7 +60,7 @@ Linear Engine::floor_div(const Linear& x, int64_t c, DLDataType t) {
   if (c == 1) return x;
   auto atom = [&](const Linear& a) { return term(make(Op::FloorDiv, t, a, Linear(c))); };
   if (c < 0) {
-    if (c == kMin64 || interval(x).lo <= smallest(t)) return atom(x);
+    if (c <= smallest(t) || interval(x).lo <= smallest(t)) return atom(x);
     return floor_div(x * -1, -c, t);
   }
   if (x.is_constant()) return Linear(tenon::arith::floor_div(x.constant(), c));
@@ -159,7 +159,7 @@ Linear Engine::floor_by(Op op, const Linear& x, const Linear& y, DLDataType t) {
   bool div = op == Op::FloorDiv;
   if (y.is_constant()) return settle(div ? floor_div(x, y.constant(), t) : floor_mod(x, y.constant(), t));
   // Long division of polynomials: x = quotient * y + rest.
-  const Term& lead = y[y.size() - 1];
+  const Term lead{first(y), y.coef_of(first(y))};
   Linear quotient, rest = x;
   auto factors = [](const Atom* a) {
     return a->op == Op::Product ? a->args : std::vector<Atom*>{const_cast<Atom*>(a)};
