@@ -32,18 +32,39 @@ void Session::provide(const char* name, Native function) {
   call([&](TnValue* ret) { return compiler_->register_function(session_, name, value.ptr(), ret); });
 }
 
-Node Session::parse(const std::string& file) {
+std::string read_program(const std::string& file) {
   const std::string path = std::string(PROGRAMS_DIR) + "/" + file;
   std::ifstream in(path);
   if (!in) throw Error(TN_ERROR_IO, "cannot read " + path);
   std::stringstream text;
   text << in.rdbuf();
-  const std::string s = text.str();
-  return as_node(call([&](TnValue* ret) { return compiler_->parse(session_, s.data(), s.size(), path.c_str(), ret); }));
+  return text.str();
+}
+
+Node Session::parse_text(const std::string& text, const std::string& name) {
+  return as_node(
+      call([&](TnValue* ret) { return compiler_->parse(session_, text.data(), text.size(), name.c_str(), ret); }));
+}
+
+std::string Session::print(const Node& module) {
+  const Value tree(module);
+  return std::string(call([&](TnValue* ret) { return compiler_->print(session_, tree.ptr(), ret); }).as_string());
+}
+
+void Session::verify(const Node& module) {
+  call([&](TnValue* ret) { return compiler_->verify(session_, module.get(), ret); });
+}
+
+std::string Session::difference(const Node& a, const Node& b) {
+  const Value x(a), y(b);
+  const TnHostIr* ir = builder_.ir();
+  return std::string(
+      call([&](TnValue* ret) { return ir->structural_equal(ir->self, x.ptr(), y.ptr(), 0, ret); }).as_string());
 }
 
 Map Session::load(const std::string& file, const Executor& executor) {
   Node module = parse(file);
+  verify(module);
   const Value none;
   if (*executor.pipeline) {
     const Value pipeline(executor.pipeline);

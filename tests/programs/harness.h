@@ -26,6 +26,9 @@ inline constexpr Executor kExecutors[] = {
     {"llvm", "codegen-llvm", "cpu"},
 };
 
+// The text of a program of this folder ("loop/matmul.py").
+std::string read_program(const std::string& file);
+
 // A session with its services; external functions are registered before a module is loaded.
 class Session {
  public:
@@ -35,10 +38,15 @@ class Session {
   Session& operator=(const Session&) = delete;
   const Builder& builder() const { return builder_; }
   void provide(const char* name, std::function<Value(const TnValue* args, int32_t n)> function);
-  // The functions of a program of this folder ("loop/matmul.py").
+  // The functions of a program.
   Map load(const std::string& file, const Executor& executor);
   // The text of a program, parsed.
-  Node parse(const std::string& file);
+  Node parse(const std::string& file) { return parse_text(read_program(file), file); }
+  Node parse_text(const std::string& text, const std::string& name);
+  std::string print(const Node& module);
+  void verify(const Node& module);
+  // The path to the first difference of two modules; "" when they are equal.
+  std::string difference(const Node& a, const Node& b);
 
  private:
   const TnCompiler* compiler_;

@@ -33,4 +33,5 @@ class Module:
             y = negated
         rows = R.call_pure_packed("test.shrink", x, sinfo_args=(R.Tensor(ndim=2, dtype="float32"),))
         shrunk = R.match_cast(rows, R.Tensor((k, m), "float32"))
-        return (y, shrunk)
+        kept: R.Tensor(ndim=2, dtype="float32") = shrunk
+        return (y, kept)
