@@ -47,7 +47,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known, std::string otherwise) {
   std::string nearest = nearest_name(name, known);
-  return nearest.empty() ? otherwise : "did you mean '" + nearest + "'?";
+  if (nearest.empty()) return otherwise;
+  return "did you mean '" + nearest + "'?";
 }
 
 }  // namespace tenon

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include "tenon/cxx/builder.h"
 
@@ -97,8 +98,9 @@ std::string seal(std::string file) {
   for (size_t i = 0; i < header.e_phnum; ++i) {
     size_t place = header.e_phoff + i * sizeof(Elf64_Phdr);
     auto p = at<Elf64_Phdr>(file, place);
-    loaded = digest_of(loaded + file.substr(place, sizeof p) +
-                       (p.p_type == PT_LOAD ? digest_of(file.substr(p.p_offset, p.p_filesz)) : std::string(32, 0)));
+    loaded += file.substr(place, sizeof p);
+    loaded += p.p_type == PT_LOAD ? digest_of(file.substr(p.p_offset, p.p_filesz)) : std::string(32, 0);
+    loaded = digest_of(loaded);
   }
   auto [index, index_size] = section(file, ".tenon.index");
   file.replace(section(file, ".tenon.seal").first + 8, 64, loaded + digest_of(file.substr(index, index_size)));
@@ -289,11 +291,24 @@ TEST(Artifact, FunctionsRunAndKeepItOpen) {
   EXPECT_EQ(call([&](TnValue* ret) { return f->call(f, nullptr, 0, ret); }).as_int(), 64 * 7);
 }
 
+TEST(Artifact, RunsFromManyThreadsAtOnce) {
+  const Value artifact = open_bytes(whole());
+  std::vector<std::thread> threads(16);
+  for (std::thread& t : threads)
+    t = std::thread([&artifact] {
+      for (int i = 0; i < 200; ++i) {
+        EXPECT_EQ(call_function(artifact, "sum", {TN_NONE, 0, {0}}), 64 * 7);
+        EXPECT_EQ(call_function(artifact, "other", {TN_INT, 0, {i}}), i);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+}
+
 TEST(Artifact, OpensManyTimes) {
-  std::vector<Value> open;
-  for (int i = 0; i < 40; ++i) open.push_back(open_bytes(whole()));
-  for (int i = 0; i < 40; i += 2) open[static_cast<size_t>(i)] = Value();
-  for (int i = 0; i < 40; i += 2) open[static_cast<size_t>(i)] = open_bytes(whole());
+  std::vector<Value> open(40);
+  for (Value& artifact : open) artifact = open_bytes(whole());
+  for (size_t i = 0; i < open.size(); i += 2) open[i] = Value();
+  for (size_t i = 0; i < open.size(); i += 2) open[i] = open_bytes(whole());
   for (const Value& artifact : open) EXPECT_EQ(call_function(artifact, "sum", {TN_NONE, 0, {0}}), 64 * 7);
 }
 

@@ -86,6 +86,7 @@ TEST(Objects, TypeIndicesAgreeBetweenThreads) {
   constexpr int kThreads = 8, kKeys = 100;
   std::vector<std::vector<int32_t>> seen(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (auto& mine : seen)
     threads.emplace_back([&mine] {
       for (int i = 0; i < kKeys; ++i) {
@@ -116,7 +117,8 @@ TEST(Objects, FunctionsFreeTheirContextOnce) {
     EXPECT_EQ(ret.as.i, 5);
     ASSERT_EQ(function->call(function, &arg, 0, &ret), -1);
     tn_value_release(&ret);
-    Value copy = f;
+    const Value copy = f;
+    EXPECT_EQ(copy.type_index(), TN_FUNCTION);
   }
   EXPECT_EQ(freed, 1);
 }
@@ -147,7 +149,7 @@ void run_with_small_stack(void (*body)()) {
     (*static_cast<void (**)()>(f))();
     return nullptr;
   };
-  ASSERT_EQ(pthread_create(&thread, &attributes, start, &body), 0);
+  ASSERT_EQ(pthread_create(&thread, &attributes, start, static_cast<void*>(&body)), 0);
   pthread_join(thread, nullptr);
 }
 
@@ -209,9 +211,9 @@ TEST(Objects, ReleasingAMillionLinksWithWeakReferencesNeedsLittleStack) {
 
 TEST(Objects, CountsHoldUnderContention) {
   Value shared = b.array({Value(b.map({{"x", 1}}))});
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t)
-    threads.emplace_back([shared] {
+  std::vector<std::thread> threads(4);
+  for (std::thread& t : threads)
+    t = std::thread([shared] {
       for (int i = 0; i < 10'000; ++i) Value copy = b.array({shared, shared});
     });
   for (auto& t : threads) t.join();

@@ -3,11 +3,13 @@
 
 #include "tenon/runtime.h"
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the names are those of the C library.
 extern "C" {
 void* __libc_calloc(size_t, size_t);
 void* __libc_memalign(size_t, size_t);
 void __libc_free(void*);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace {
 

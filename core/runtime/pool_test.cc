@@ -64,9 +64,9 @@ TEST(Pool, NestedCallsRunInPlace) {
 
 TEST(Pool, ManyCallersAtOnce) {
   rt->set_thread_count(4);
-  std::vector<std::thread> callers;
-  for (int t = 0; t < 16; ++t)
-    callers.emplace_back([] {
+  std::vector<std::thread> callers(16);
+  for (std::thread& t : callers)
+    t = std::thread([] {
       for (int i = 0; i < 200; ++i) run(16, false);
     });
   for (std::thread& t : callers) t.join();
@@ -76,9 +76,9 @@ TEST(Pool, ManyCallersAtOnce) {
 // checker).
 TEST(Pool, ManyCallersWithErrors) {
   rt->set_thread_count(4);
-  std::vector<std::thread> callers;
-  for (int t = 0; t < 4; ++t)
-    callers.emplace_back([t] {
+  std::vector<std::thread> callers(4);
+  for (int32_t t = 0; t < 4; ++t)
+    callers[static_cast<size_t>(t)] = std::thread([t] {
       for (int32_t i = 0; i < 200; ++i) {
         Counts c{std::vector<std::atomic<int>>(16), (i + t) % 16};
         TnValue ret;

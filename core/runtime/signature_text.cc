@@ -36,10 +36,7 @@ Term join(const Term& a, const Term& b, const Operator& op) {
   bool call = op.precedence == kAtom;
   Enclosed left(a, !call && a.precedence < op.precedence), right(b, !call && b.precedence <= op.precedence);
   char text[224];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
   snprintf(text, sizeof text, op.format, left.text, right.text);
-#pragma GCC diagnostic pop
   Term t = {"", op.precedence};
   snprintf(t.text, sizeof t.text, "%.95s", strlen(text) < sizeof t.text ? text : "...");
   return t;
