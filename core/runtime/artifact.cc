@@ -37,8 +37,8 @@ void release_artifact(void* context) {
   if (a->fd >= 0) close(a->fd);
   if (a->imports)
     for (TnFunction** f = a->imports; *f; ++f) tn_object_release(&(*f)->header);
-  free(a->imports);
-  free(a->constants);
+  free(static_cast<void*>(a->imports));
+  free(static_cast<void*>(a->constants));
   tn_value_release(&a->index);
   free(a);
 }
@@ -105,10 +105,11 @@ struct Opening {
     ArtifactSeal seal;
     memcpy(&seal, seal_bytes.data, sizeof seal);
     uint8_t digest[32];
-    if (memcmp(seal.magic, kSealMagic, sizeof kSealMagic)) return corrupt("the artifact has a seal of another version");
+    if (memcmp(seal.magic, kSealMagic, sizeof kSealMagic) != 0)
+      return corrupt("the artifact has a seal of another version");
     sha256(index.data, index.size, digest);
-    if (memcmp(digest, seal.index, 32)) return corrupt("the index of the artifact does not match its digest");
-    if (!elf->loaded_digest(sha256, digest) || memcmp(digest, seal.loaded, 32))
+    if (memcmp(digest, seal.index, 32) != 0) return corrupt("the index of the artifact does not match its digest");
+    if (!elf->loaded_digest(sha256, digest) || memcmp(digest, seal.loaded, 32) != 0)
       return corrupt("the code of the artifact does not match its digest");
     if (decode_value(index.data, index.size, ret)) return -1;
     a->index = *ret;
@@ -143,7 +144,7 @@ struct Opening {
       char text[72] = "sha256:";
       sha256(a->constants[i], static_cast<size_t>(size->as.i), bytes);
       for (int k = 0; k < 32; ++k) snprintf(text + 7 + 2 * k, 3, "%02x", bytes[k]);
-      if (strcmp(text, text_of(*digest))) return corrupt("a constant of the artifact does not match its digest");
+      if (strcmp(text, text_of(*digest)) != 0) return corrupt("a constant of the artifact does not match its digest");
     }
     return 0;
   }
@@ -193,8 +194,7 @@ struct Opening {
         status = corrupt("the artifact lacks the code of a function that its index names");
         break;
       }
-      TnCall code;
-      memcpy(&code, &entry, sizeof code);
+      auto code = reinterpret_cast<TnCall>(entry);
       pairs[2 * made] = m.data[made].key;  // borrowed: the map copies its keys
       __atomic_add_fetch(&a->references, 1, __ATOMIC_RELAXED);
       status = make_function(code, a, release_artifact, &pairs[2 * made + 1]);

@@ -20,7 +20,7 @@ class ElfFile {
   bool open(const char* data, uint64_t size) {
     data_ = data;
     size_ = size;
-    if (size < sizeof(Elf64_Ehdr) || memcmp(data, ELFMAG, SELFMAG) || data[EI_CLASS] != ELFCLASS64 ||
+    if (size < sizeof(Elf64_Ehdr) || memcmp(data, ELFMAG, SELFMAG) != 0 || data[EI_CLASS] != ELFCLASS64 ||
         data[EI_DATA] != ELFDATA2LSB)
       return false;
     memcpy(&header_, data, sizeof header_);
@@ -40,7 +40,7 @@ class ElfFile {
     for (uint16_t i = 0; i < header_.e_shnum; ++i) {
       Elf64_Shdr s = at<Elf64_Shdr>(header_.e_shoff + i * sizeof(Elf64_Shdr));
       if (s.sh_name > names.sh_size || names.sh_size - s.sh_name < length ||
-          memcmp(data_ + names.sh_offset + s.sh_name, name, length))
+          memcmp(data_ + names.sh_offset + s.sh_name, name, length) != 0)
         continue;
       if (s.sh_type == SHT_NOBITS || !inside(s.sh_offset, s.sh_size)) return false;
       *out = {data_ + s.sh_offset, s.sh_size};
