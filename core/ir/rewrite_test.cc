@@ -1,5 +1,7 @@
 #include "ir/rewrite.h"
 
+#include <thread>
+
 #include "ir/limits.h"
 #include "ir/test_support.h"
 #include "ir/walk.h"
@@ -191,6 +193,27 @@ TEST(Rewrite, DeepTreesOnASmallStack) {
     b.walk(v, [&](const Node&) { ++nodes; });
     EXPECT_EQ(nodes, 2 * levels + 1);
   });
+}
+
+TEST(Rewrite, SharedBetweenThreads) {
+  AddOne f;
+  Node module = f.module();
+  std::vector<Value> results(4);
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < results.size(); ++t)
+    threads.emplace_back([&results, module, t] {
+      Builder b = core_builder();
+      for (int64_t round = 0; round < 200; ++round) {
+        Value v = b.rewrite(module, [&](const Node& n, const Node&) -> Value {
+          return n.is<ir::FloatImm>() ? b.real(static_cast<double>(round)) : Value();
+        });
+        EXPECT_EQ(difference(b.renew(v), v), "");
+        results[t] = v;  // the last of the others goes in this thread
+      }
+    });
+  module = Node();
+  for (std::thread& t : threads) t.join();
+  for (const Value& v : results) EXPECT_EQ(difference(v, results[0]), "");
 }
 
 TEST(Substitute, ReplacesUses) {
