@@ -188,7 +188,9 @@ Linear Engine::floor_by(Op op, const Linear& x, const Linear& y, DLDataType t) {
   }
   if (rest.is_constant(0)) return div ? quotient : Linear();
   if (nonnegative(rest) && nonnegative(y - rest + -1)) return div ? quotient : rest;
-  if (quotient.is_constant(0) || !fits(rest, t, &x)) {
+  // The smallest value divided by -1 overflows, even where the whole does not.
+  bool divides = interval(rest).lo > smallest(t) || !interval(y).contains(-1);
+  if (quotient.is_constant(0) || !divides || !fits(rest, t, &x)) {
     quotient = Linear();
     rest = x;
   }
