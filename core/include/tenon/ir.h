@@ -24,7 +24,7 @@ typedef struct TnNode {
   uint64_t hash;  /* structural; ignores the identity of variables, names and spans: a filter, not an identity */
   const TnSpan* span; /* or null */
   uint32_t slot_count;
-  uint32_t reserved;
+  uint32_t reserved; /* the host's own */
   TnValue slots[1]; /* slot_count of them; a none slot has a zero payload */
 } TnNode;
 
