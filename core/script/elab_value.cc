@@ -87,7 +87,6 @@ Map Elaborator::attribute_map(const Expr& e) {
 Value Elaborator::slot(const Expr& e, const TnSlotSchema& schema) {
   auto node_of = [&](const Expr& x) -> Value {
     if (is_type(x)) return type(x);
-    if (call_path(x).is('I', "value")) return attribute(*arguments(x, "I.value", {"value"}, 1)[0]);
     if (call_path(x).root == 'I') return escape(x, call_path(x));
     if (call_path(x).root == 'R') return graph_expr(x);
     if (x.kind == Syntax::Dict || x.kind == Syntax::List || x.kind == Syntax::String || x.kind == Syntax::None)
@@ -201,7 +200,6 @@ Value Elaborator::escape(const Expr& e, const Path& p) {
   };
   if (p.name == "node") return generic_node(e);
   if (p.name == "data") return constant_data(e);
-  if (p.name == "value") return attribute(one("value"));
   if (p.name == "dtype") return dtype(one("name"), "the dtype");
   if (p.name == "op") return make<ir::Op>(e, {Value(), text(string_of(one("id"), "the id of the op"))});
   if (p.name == "name") return global_var(e, string_of(one("name"), "the name of the function"));
@@ -256,8 +254,8 @@ Value Elaborator::escape(const Expr& e, const Path& p) {
                     static_cast<int32_t>(int_of(*args[1], "the id"))};
   }
   unknown_form(e, p,
-               {"node", "data", "value", "dtype", "op", "name", "string", "define", "typed", "constant", "bytes",
-                "bits", "shape", "device", "seq", "var", "ir_module", "module_attrs", "module_global_infos"});
+               {"node", "data", "dtype", "op", "name", "string", "define", "typed", "constant", "bytes", "bits",
+                "shape", "device", "seq", "var", "ir_module", "module_attrs", "module_global_infos"});
 }
 
 }  // namespace tenon::script

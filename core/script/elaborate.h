@@ -287,7 +287,7 @@ class Elaborator {
     Node result;                            // after `return`, or I.result in a branch
     std::string_view branch_result;         // the name that the branch ends with
     bool ended = false;
-    std::optional<Value> body_type;         // I.body_type: what the body's type is when it is not that of the result
+    std::optional<Value> body_type;  // I.body_type: what the body's type is when it is not that of the result
   };
   FunctionState function_;
   BlockState* block_ = nullptr;

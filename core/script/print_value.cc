@@ -128,15 +128,7 @@ void Printer::slot(const Value& v, const TnSlotSchema& schema) {
   for (const Value& item : v.ref<Array>()) {
     if (!first) put(", ");
     first = false;
-    if (item.is_node()) {
-      node_value(as_node(item));
-    } else if (item.is_array() || item.is_map() || item.is_string() || item.is_none()) {
-      attribute(item);
-    } else {
-      put("I.value(");
-      attribute(item);
-      put(")");
-    }
+    item.is_node() ? node_value(as_node(item)) : attribute(item);
   }
   put("]");
 }

@@ -6,19 +6,19 @@
 namespace tenon::script {
 namespace {
 
-struct OperatorRow {
+struct InfixRow {
   std::string_view text;
   int precedence;
 };
 // All are left-associative. `**` is refused where it stands.
-constexpr OperatorRow kBinary[] = {{"or", 1}, {"and", 2}, {"==", 4}, {"!=", 4},  {"<", 4},  {"<=", 4}, {">", 4},
-                                   {">=", 4}, {"|", 5},   {"^", 6},  {"&", 7},   {"<<", 8}, {">>", 8}, {"+", 9},
-                                   {"-", 9},  {"*", 10},  {"/", 10}, {"//", 10}, {"%", 10}, {"@", 10}};
+constexpr InfixRow kBinary[] = {{"or", 1}, {"and", 2}, {"==", 4}, {"!=", 4},  {"<", 4},  {"<=", 4}, {">", 4},
+                                {">=", 4}, {"|", 5},   {"^", 6},  {"&", 7},   {"<<", 8}, {">>", 8}, {"+", 9},
+                                {"-", 9},  {"*", 10},  {"/", 10}, {"//", 10}, {"%", 10}, {"@", 10}};
 constexpr int kNot = 3, kComparison = 4;
 
-const OperatorRow* find_binary(const Token& t) {
+const InfixRow* find_binary(const Token& t) {
   if (t.kind != Tok::Op && t.kind != Tok::Keyword) return nullptr;
-  for (const OperatorRow& row : kBinary)
+  for (const InfixRow& row : kBinary)
     if (row.text == t.text) return &row;
   return nullptr;
 }
@@ -82,12 +82,12 @@ const Expr* SyntaxParser::binary(int least) {
   } else {
     left = unary();
   }
-  while (const OperatorRow* row = find_binary(peek())) {
+  while (const InfixRow* row = find_binary(peek())) {
     if (row->precedence < least) break;
     const Token& op = take();
     if (row->precedence == kComparison && left->kind == Syntax::Binary && !left->parenthesized) {
-      const OperatorRow* inner = nullptr;
-      for (const OperatorRow& r : kBinary)
+      const InfixRow* inner = nullptr;
+      for (const InfixRow& r : kBinary)
         if (r.text == left->text) inner = &r;
       if (inner && inner->precedence == kComparison)
         source_.refuse(op.begin, "a chained comparison", "write `a < b and b < c`");

@@ -37,7 +37,14 @@ class SyntaxParser {
   void deeper(Position where) {
     if (++depth_ > limits_.brackets) source_.limit(where, "expressions stand deeper in one another", limits_.brackets);
   }
-  Position last_end() const { return at_ > 0 ? tokens_.list[at_ - 1].end : Position{1, 1}; }
+  // The end of what was read last, line ends and indentation aside.
+  Position last_end() const {
+    for (size_t i = at_; i-- > 0;)
+      if (tokens_.list[i].kind != Tok::Newline && tokens_.list[i].kind != Tok::Indent &&
+          tokens_.list[i].kind != Tok::Dedent)
+        return tokens_.list[i].end;
+    return {1, 1};
+  }
 
   // ---- Memory
   template <class T>
