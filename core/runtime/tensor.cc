@@ -39,7 +39,9 @@ int layout(DLDataType dtype, int32_t ndim, const int64_t* shape, int64_t* stride
   }
   for (int32_t d = ndim; d-- > 0;) {
     strides[d] = count;
-    if (!empty && __builtin_mul_overflow(count, shape[d], &count))
+    if (empty)  // nothing is addressed; the strides are still products of the extents behind them
+      count = static_cast<int64_t>(static_cast<uint64_t>(count) * static_cast<uint64_t>(shape[d]));
+    else if (__builtin_mul_overflow(count, shape[d], &count))
       return fail(TN_ERROR_SHAPE, ret, "the number of elements of a tensor does not fit into 64 bits");
   }
   size_t total;

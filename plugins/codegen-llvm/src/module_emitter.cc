@@ -38,7 +38,8 @@ ModuleEmitter::ModuleEmitter(const Builder& b, const TnHostArith* arith, const i
 void ModuleEmitter::emit() {
   collect_functions();
   for (auto& [name, info] : functions_) {
-    info.internal = new_function(internal_type(info), name, llvm::GlobalValue::InternalLinkage);
+    // A name of its own: LLVM takes a function called `cos` for the C library's.
+    info.internal = new_function(internal_type(info), "tenon.body." + name, llvm::GlobalValue::InternalLinkage);
     info.internal->addFnAttr(llvm::Attribute::NoUnwind);
   }
   for (auto& [name, info] : functions_) {

@@ -5,7 +5,7 @@
 namespace tenon::onnx {
 namespace {
 
-constexpr int64_t kOldestOpset = 7, kNewestOpset = 17;
+constexpr int64_t kOldestOpset = 1, kNewestOpset = 17;
 
 template <class T, class From>
 std::vector<T> converted(const std::vector<From>& from) {

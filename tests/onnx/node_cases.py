@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Runs ONNX's node cases for the supported operators through the compiled pipeline and compares with their outputs.
+
+    node_cases.py TENON [--filter REGEX] [--symbolic]
+
+Needs Debian's libonnx-testdata, python3-onnx and python3-numpy. Shapes and axes that a case passes as inputs become
+constants of the model: the compiler needs them while compiling. `--symbolic` gives the leading dimension of the inputs a
+name instead of a number. A case listed in LIMITS must be refused with the words that stand there.
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+DATA = pathlib.Path(onnx.__file__).parent / "backend/test/data/node"
+
+OPERATORS = """Add Sub Mul Div Pow Sum Mean Max Min Neg Abs Exp Log Sqrt Reciprocal Relu LeakyRelu Sigmoid Tanh Erf Floor Ceil
+Round Clip Identity Cast Where Equal Greater Less GreaterOrEqual LessOrEqual And Or Not Sin Cos Mod Conv MaxPool AveragePool
+GlobalAveragePool GlobalMaxPool BatchNormalization MatMul Gemm Softmax LogSoftmax ReduceSum ReduceMean ReduceMax ReduceMin
+ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp Reshape Flatten Transpose Concat Shape Squeeze
+Unsqueeze Expand Constant Dropout""".split()
+
+# What is refused, and the words of the refusal.
+LIMITS = [
+    (r"cast(like)?_.*(FLOAT16|BFLOAT16|STRING)|float16", r"element type \d+"),
+    (r"batchnorm_.*training", r"training mode is not supported"),
+    (r"training_dropout", r"training mode|mask output"),
+    (r"dropout_.*mask", r"mask output is not supported"),
+    (r"mod_.*fmod|mod_mixed_sign_float", r"fmod=1 is not supported"),
+    (r"mod_uint64", r"."),
+]
+
+# With a leading dimension that may be anything, what a case fixes elsewhere cannot be shown to fit: refused, not guessed.
+SYMBOLIC_LIMITS = r"do not broadcast|hold different numbers of elements|the inner dimensions differ|is not 1"
+
+# Inputs that the compiler needs as constants: operator -> positions.
+CONSTANT_INPUTS = {"Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "ReduceSum": [1], "Dropout": [1, 2]}
+
+
+def read(path):
+    tensor = onnx.TensorProto()
+    tensor.ParseFromString(path.read_bytes())
+    return numpy_helper.to_array(tensor)
+
+
+def prepare(case, symbolic):
+    """(model, inputs by name, expected outputs)"""
+    model = onnx.load(str(case / "model.onnx"))
+    data = case / "test_data_set_0"
+    inputs = {info.name: read(data / f"input_{i}.pb") for i, info in enumerate(model.graph.input)}
+    expected = [read(data / f"output_{i}.pb") for i in range(len(model.graph.output))]
+    for node in model.graph.node:
+        for position in CONSTANT_INPUTS.get(node.op_type, []):
+            name = node.input[position] if position < len(node.input) else ""
+            if name in inputs:
+                model.graph.initializer.append(numpy_helper.from_array(inputs.pop(name), name))
+                for i, info in enumerate(model.graph.input):
+                    if info.name == name:
+                        del model.graph.input[i]
+                        break
+    if symbolic:
+        first = model.graph.input[0].type.tensor_type.shape.dim if model.graph.input else None
+        if not first:
+            return None
+        extent = first[0].dim_value
+        for info in model.graph.input:
+            dims = info.type.tensor_type.shape.dim
+            if dims and dims[0].dim_value == extent:
+                dims[0].dim_param = "leading"
+        for info in model.graph.output:
+            info.type.tensor_type.ClearField("shape")
+    return model, inputs, expected
+
+
+def run(tenon, case, symbolic):
+    """None when right, "skip", or what is wrong."""
+    prepared = prepare(case, symbolic)
+    if prepared is None:
+        return "skip"
+    model, inputs, expected = prepared
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        onnx.save(model, str(folder / "model.onnx"))
+        command = [tenon, "run", "model.onnx", "--output", "out"]
+        for i, (name, value) in enumerate(inputs.items()):
+            np.save(folder / f"{i}.npy", np.asarray(value, order="C"))
+            command += ["--input", f"{re.sub('[^A-Za-z0-9_]', '_', name)}={i}.npy"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+        limit = next((words for pattern, words in LIMITS if re.search(pattern, case.name)), SYMBOLIC_LIMITS if symbolic else None)
+        if done.returncode == 1 and limit and re.search(limit, done.stderr):
+            return "refused"
+        if done.returncode:
+            return f"exit {done.returncode}: {done.stderr.strip()[:300]}"
+        names = ["result"] if len(expected) == 1 else [f"result.{i}" for i in range(len(expected))]
+        for name, want in zip(names, expected):
+            got = np.load(folder / "out" / f"{name}.npy")
+            if got.shape != want.shape or got.dtype != want.dtype:
+                return f"{name} is {got.dtype} {got.shape}, expected {want.dtype} {want.shape}"
+            if want.dtype.kind == "f":
+                if not np.allclose(got, want, rtol=1e-3, atol=1e-7, equal_nan=True):
+                    return f"{name} differs by up to {np.abs(got - want).max()}"
+            elif not np.array_equal(got, want):
+                return f"{name} differs"
+    return None
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("tenon")
+    arguments.add_argument("--filter", default="")
+    arguments.add_argument("--symbolic", action="store_true")
+    a = arguments.parse_args()
+    if not DATA.is_dir():
+        sys.exit("ONNX's node cases are not installed (Debian: libonnx-testdata)")
+    cases = []
+    for case in sorted(DATA.glob("test_*")):
+        if re.search(a.filter, case.name):
+            graph = onnx.load(str(case / "model.onnx")).graph
+            operators = {n.op_type for n in graph.node}
+            tensors = all(v.type.HasField("tensor_type") for v in [*graph.input, *graph.output])
+            if operators and operators <= set(OPERATORS) and tensors:
+                cases.append(case)
+    counts, wrong = {"right": 0, "refused": 0, "skip": 0}, []
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for case, outcome in zip(cases, pool.map(lambda c: run(a.tenon, c, a.symbolic), cases)):
+            if outcome is None:
+                counts["right"] += 1
+            elif outcome in counts:
+                counts[outcome] += 1
+            else:
+                wrong.append(f"{case.name}: {outcome}")
+    for line in wrong:
+        print(line)
+    print(f"{counts['right']} right, {counts['refused']} refused as documented, {counts['skip']} without a leading dimension, {len(wrong)} wrong")
+    sys.exit(1 if wrong or not counts["right"] else 0)
+
+
+main()
