@@ -87,31 +87,36 @@ llvm::Value* FunctionEmitter::call_function(const ir::Call& call, const Function
   for (size_t i = 0; i < args.size(); ++i) {
     const SignatureParam& p = s.params[i];
     if (p.kind == TN_PARAM_TENSOR) {
-      const auto* buffer = args[i].as<tir::Buffer>();
-      if (!buffer) wrong("passes something else than a buffer to the parameter '" + p.name + "'");
-      if (!same_dtype(buffer->dtype(), p.dtype))
-        wrong("passes the buffer '" + std::string(buffer->name()) + "' of " + dtype_text(buffer->dtype()) +
-              " to the parameter '" + p.name + "' of " + dtype_text(p.dtype));
-      if (static_cast<int32_t>(buffer->shape().size()) != p.ndim)
-        wrong("passes the buffer '" + std::string(buffer->name()) + "' of rank " +
-              std::to_string(buffer->shape().size()) + " to the parameter '" + p.name + "' of rank " +
-              std::to_string(p.ndim));
-      values.push_back(buffer_pointer(call, args[i]));
+      BufferView view;
+      if (!view_argument(call, args[i], view))
+        wrong("passes something else than a buffer to the parameter '" + p.name + "'");
+      const tir::Buffer& buffer = view.buffer;
+      std::string name = "'" + std::string(buffer.name()) + "'";
+      if (!same_dtype(buffer.dtype(), p.dtype))
+        wrong("passes the buffer " + name + " of " + dtype_text(buffer.dtype()) + " to the parameter '" + p.name +
+              "' of " + dtype_text(p.dtype));
+      if (static_cast<int32_t>(view.extents.size()) != p.ndim)
+        wrong("passes the buffer " + name + " of rank " + std::to_string(view.extents.size()) + " to the parameter '" +
+              p.name + "' of rank " + std::to_string(p.ndim));
+      if ((p.flags & TN_PARAM_WRITTEN) && binding(call, buffer).read_only)
+        wrong("passes the constant " + name + " to the parameter '" + p.name + "', which it writes");
+      values.push_back(view.data);
       const int64_t* program = p.dims.data();
-      for (size_t d = 0; d < buffer->shape().size(); ++d)
-        same(index(nodes(buffer->shape())[d]), program,
-             what + ": dimension " + std::to_string(d) + " of '" + std::string(buffer->name()) +
-                 "' is not what the parameter '" + p.name + "' asks for");
-      if (p.strides.empty() && buffer->strides().empty()) continue;
-      std::vector<llvm::Value*> actual = strides(*buffer);
-      std::string message = what + ": the strides of '" + std::string(buffer->name()) +
-                            "' are not those of the parameter '" + p.name + "'";
+      for (size_t d = 0; d < view.extents.size(); ++d)
+        same(view.extents[d], program,
+             what + ": dimension " + std::to_string(d) + " of " + name + " is not what the parameter '" + p.name +
+                 "' asks for");
+      if (p.strides.empty() && view.strides.empty()) continue;
+      std::vector<llvm::Value*> actual = view.strides.empty() ? strides(buffer) : view.strides;
+      std::string message = what + ": the strides of " + name + " are not those of the parameter '" + p.name + "'";
       if (p.strides.empty()) {
+        // Contiguous, but for dimensions of one element.
         llvm::Value* compact = ir_.getInt64(1);
         for (size_t d = actual.size(); d-- > 0;) {
-          require(ir_.CreateICmpEQ(actual[d], compact), TN_ERROR_SHAPE, message, call,
+          llvm::Value* single = ir_.CreateICmpEQ(view.extents[d], ir_.getInt64(1));
+          require(ir_.CreateOr(single, ir_.CreateICmpEQ(actual[d], compact)), TN_ERROR_SHAPE, message, call,
                   "copy the view into a buffer of its own first");
-          compact = ir_.CreateMul(compact, index(nodes(buffer->shape())[d]));
+          compact = ir_.CreateMul(compact, view.extents[d]);
         }
       } else {
         program = p.strides.data();
@@ -139,8 +144,32 @@ llvm::Value* FunctionEmitter::call_function(const ir::Call& call, const Function
 
 // ---- External functions ----------------------------------------------------------------------------------------
 
-llvm::Value* FunctionEmitter::tensor_argument(const Node& at, const tir::Buffer& buffer) {
-  unsigned rank = static_cast<unsigned>(buffer.shape().size());
+bool FunctionEmitter::view_argument(const Node& at, const Node& arg, BufferView& view) {
+  const auto* region = arg.as<tir::BufferRegion>();
+  if (!region && !arg.is<tir::Buffer>()) return false;
+  const Node& node = region ? region->buffer() : arg;
+  view.buffer = node.to<tir::Buffer>();
+  view.data = buffer_pointer(at, node);
+  if (!region) {
+    for (const Node& dim : nodes(view.buffer.shape())) view.extents.push_back(index(dim));
+    if (!view.buffer.strides().empty()) view.strides = strides(view.buffer);
+    return true;
+  }
+  view.strides = strides(view.buffer);
+  llvm::Value* offset = ir_.getInt64(0);
+  for (size_t d = 0; d < view.strides.size(); ++d) {
+    const auto& range = nodes(region->region())[d].to<ir::Range>();
+    llvm::Value* min = index(range.min());
+    view.extents.push_back(index(range.extent()));
+    check_index(at, view.buffer, d, range.min(), min);
+    offset = ir_.CreateAdd(offset, ir_.CreateMul(min, view.strides[d]));
+  }
+  view.data = element_pointer(view.buffer, {view.data, llvm::Align(1), false}, offset);
+  return true;
+}
+
+llvm::Value* FunctionEmitter::tensor_argument(const BufferView& view) {
+  unsigned rank = static_cast<unsigned>(view.extents.size());
   llvm::Type* bytes = llvm::ArrayType::get(ir_.getInt8Ty(), sizeof(DLTensor));
   auto* tensor = llvm::cast<llvm::AllocaInst>(stack_slot(bytes, nullptr, "tensor"));
   tensor->setAlignment(llvm::Align(alignof(DLTensor)));
@@ -152,18 +181,16 @@ llvm::Value* FunctionEmitter::tensor_argument(const Node& at, const tir::Buffer&
     for (size_t d = 0; d < values.size(); ++d)
       ir_.CreateStore(values[d], ir_.CreateConstInBoundsGEP1_64(ir_.getInt64Ty(), table, d));
   };
-  std::vector<llvm::Value*> extents;
-  for (const Node& dim : nodes(buffer.shape())) extents.push_back(index(dim));
-  fill(shape, extents);
+  fill(shape, view.extents);
   llvm::Value* stride_table = llvm::ConstantPointerNull::get(ir_.getPtrTy());
-  if (!buffer.strides().empty()) {
+  if (!view.strides.empty()) {
     stride_table = stack_slot(llvm::ArrayType::get(ir_.getInt64Ty(), rank), nullptr, "strides");
-    fill(stride_table, strides(buffer));
+    fill(stride_table, view.strides);
   }
-  put(offsetof(DLTensor, data), buffer_pointer(at, buffer));
+  put(offsetof(DLTensor, data), view.data);
   put(offsetof(DLTensor, device), ir_.getInt64(kDLCPU));
   put(offsetof(DLTensor, ndim), ir_.getInt32(rank));
-  DLDataType t = buffer.dtype();
+  DLDataType t = view.buffer.dtype();
   put(offsetof(DLTensor, dtype), ir_.getInt32(static_cast<uint32_t>(t.code) | static_cast<uint32_t>(t.bits) << 8 |
                                               static_cast<uint32_t>(t.lanes) << 16));
   put(offsetof(DLTensor, shape), shape);
@@ -178,7 +205,14 @@ void FunctionEmitter::store_argument(const Node& at, const Node& arg, llvm::Valu
     ir_.CreateStore(ir_.getInt64(static_cast<uint64_t>(type)), slot);  // no small string: both words at once
     ir_.CreateStore(payload, ir_.CreateConstInBoundsGEP1_64(ir_.getInt8Ty(), slot, offsetof(TnValue, as)));
   };
-  if (const auto* buffer = arg.as<tir::Buffer>()) return put(TN_DLTENSOR, tensor_argument(at, *buffer));
+  if (BufferView view; view_argument(at, arg, view)) {
+    if (binding(at, view.buffer).read_only)
+      throw Error(TN_ERROR_VERIFY,
+                  "codegen-llvm: in '" + info_.name + "': the constant '" + std::string(view.buffer.name()) +
+                      "' is passed to an external function, which may write it",
+                  where(at), "copy the constant into a buffer first");
+    return put(TN_DLTENSOR, tensor_argument(view));
+  }
   if (const auto* text = arg.as<ir::StringImm>()) return put(TN_C_STRING, m_.text(text->value()));
   DLDataType t = arg.dtype();
   if (t.lanes != 1) refuse(at, "a vector is passed to an external function");

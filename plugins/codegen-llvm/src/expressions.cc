@@ -169,7 +169,7 @@ llvm::Value* FunctionEmitter::binary_arith(uint32_t kind, DLDataType type, llvm:
     case TN_KIND_tir_FloorDiv: return floor(ir_.CreateFDiv(a, b));
     case TN_KIND_tir_TruncDiv: return trunc(ir_.CreateFDiv(a, b));
     case TN_KIND_tir_FloorMod: return ir_.CreateFSub(a, ir_.CreateFMul(floor(ir_.CreateFDiv(a, b)), b));
-    case TN_KIND_tir_TruncMod: return ir_.CreateFSub(a, ir_.CreateFMul(trunc(ir_.CreateFDiv(a, b)), b));
+    case TN_KIND_tir_TruncMod: return ir_.CreateFRem(a, b);
     // On reals a NaN goes through, and -0 is less than 0.
     case TN_KIND_tir_Min:
       return ir_.CreateBinaryIntrinsic(real        ? llvm::Intrinsic::minimum

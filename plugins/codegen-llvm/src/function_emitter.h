@@ -11,9 +11,18 @@ namespace tenon::backend {
 
 // Where a buffer's elements are.
 struct BufferBinding {
-  llvm::Value* base;  // the address that elem_offset counts from
-  llvm::Align align;  // of that address
-  bool noalias;       // no other buffer reaches its memory
+  llvm::Value* base;       // the address that elem_offset counts from
+  llvm::Align align;       // of that address
+  bool noalias;            // no other buffer reaches its memory
+  bool read_only = false;  // a constant
+};
+
+// A buffer or a region of one, as an argument of a call.
+struct BufferView {
+  tir::Buffer buffer;
+  llvm::Value* data;
+  std::vector<llvm::Value*> extents;
+  std::vector<llvm::Value*> strides;  // empty when the buffer is contiguous by declaration
 };
 
 // The address of an access: one element, or `lanes` of them.
@@ -134,7 +143,9 @@ class FunctionEmitter {
   llvm::Value* call_packed(const ir::Call& call, bool used);
   llvm::Value* call_function(const ir::Call& call, const FunctionInfo& callee);
   llvm::Value* eval_dim(const int64_t*& program, const std::vector<llvm::Value*>& symbols);
-  llvm::Value* tensor_argument(const Node& at, const tir::Buffer& buffer);
+  // Whether the node is a buffer or a region; then `view` is what it shows.
+  bool view_argument(const Node& at, const Node& arg, BufferView& view);
+  llvm::Value* tensor_argument(const BufferView& view);
   llvm::Value* unpack_result(const ir::Call& call, llvm::Value* slot, const std::string& callee);
 
   static bool is_effect(const Node& n);

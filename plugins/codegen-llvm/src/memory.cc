@@ -104,7 +104,7 @@ void FunctionEmitter::decl_buffer(const tir::DeclBuffer& s) {
         ir_.CreateConstInBoundsGEP1_64(ir_.getInt8Ty(), frame_.context, offsetof(TnModuleContext, constants)));
     llvm::Value* base =
         constant_load(ir_.CreateConstInBoundsGEP1_64(ir_.getPtrTy(), table, static_cast<uint64_t>(number)));
-    where_to = {base, llvm::Align(1), true};
+    where_to = {base, llvm::Align(1), true, true};
   } else if (const auto* call = data.as<ir::Call>(); call && call->op().is<ir::Op>()) {
     std::string_view id = call->op().to<ir::Op>().id();
     if (id == "tir.tensor_data")
@@ -273,6 +273,11 @@ llvm::Value* FunctionEmitter::load(const tir::BufferLoad& e) {
 
 void FunctionEmitter::store(const tir::BufferStore& s) {
   const auto& buffer = s.buffer().to<tir::Buffer>();
+  if (binding(s, s.buffer()).read_only)
+    throw Error(TN_ERROR_VERIFY,
+                "codegen-llvm: in '" + info_.name + "': a value is stored into the constant '" +
+                    std::string(buffer.name()) + "'",
+                where(s), "copy the constant into a buffer first");
   if (is_handle(buffer.dtype())) {
     llvm::Value* from = expr(s.value());
     Access a = access(s, buffer, s.indices());

@@ -83,18 +83,66 @@ void ModuleEmitter::collect_functions() {
   for (auto& [name, info] : functions_) find_aliases(info.function);
 }
 
-// A buffer that is passed twice to one call is not promised to be alone in the callee.
+namespace {
+
+// Where the memory of a buffer begins and ends within the memory that it views, in bytes; unknown ends are -1.
+struct Extent {
+  const TnNode* root;
+  int64_t begin, end;
+};
+
+int64_t constant_or(const Value& v, int64_t otherwise) {
+  const auto* imm = v.is_node() ? as_node(v).as<ir::IntImm>() : nullptr;
+  return v.is_none() ? 0 : imm ? imm->value() : otherwise;
+}
+
+Extent extent_of(const tir::Buffer& buffer, const TnNode* root) {
+  Extent e{root, constant_or(buffer.elem_offset(), -1), -1};
+  int64_t elements = 1;
+  for (const Node& dim : nodes(buffer.shape())) {
+    int64_t d = constant_or(Value(dim), -1);
+    if (d < 0 || __builtin_mul_overflow(elements, d, &elements)) return {root, -1, -1};
+  }
+  if (e.begin < 0 || !buffer.strides().empty()) return {root, -1, -1};
+  int64_t bytes = dtype_bytes(buffer.dtype());
+  return {root, e.begin * bytes, (e.begin + elements) * bytes};
+}
+
+}  // namespace
+
+// Two arguments of one call that may reach the same memory are not promised to be alone in the callee. Views of an
+// allocation that is marked as an arena are: whoever laid it out has proved them disjoint, or meant them to be one.
 void ModuleEmitter::find_aliases(const tir::PrimFunc& caller) {
+  std::map<const TnNode*, const TnNode*> roots;
+  std::set<const TnNode*> arenas;
+  auto root_of = [&](const TnNode* buffer) {
+    auto it = roots.find(buffer);
+    return it == roots.end() ? buffer : it->second;
+  };
   b_.walk(caller.body(), [&](const Node& n) {
+    if (const auto* alloc = n.as<tir::AllocBuffer>(); alloc && alloc->annotations().find("tenon.arena"))
+      arenas.insert(alloc->buffer().get());
+    if (const auto* decl = n.as<tir::DeclBuffer>(); decl && decl->data().is<tir::Buffer>())
+      roots[decl->buffer().get()] = root_of(decl->data().get());
     const auto* call = n.as<ir::Call>();
     const auto* callee = call ? call->op().as<ir::GlobalVar>() : nullptr;
     auto it = callee ? functions_.find(callee->name()) : functions_.end();
     if (it == functions_.end()) return;
     NodeRange args = nodes(call->args());
-    for (size_t i = 0; i < args.size() && i < it->second.may_alias.size(); ++i)
-      for (size_t j = 0; j < i; ++j)
-        if (args[i].is<tir::Buffer>() && args[i].same_as(args[j]))
-          it->second.may_alias[i] = it->second.may_alias[j] = true;
+    std::vector<Extent> extents;
+    for (size_t i = 0; i < args.size() && i < it->second.may_alias.size(); ++i) {
+      const auto* region = args[i].as<tir::BufferRegion>();
+      const Node& node = region ? region->buffer() : args[i];
+      const auto* buffer = node.as<tir::Buffer>();
+      extents.push_back(buffer ? extent_of(*buffer, root_of(buffer->get())) : Extent{nullptr, 0, 0});
+      for (size_t j = 0; buffer && j < i; ++j) {
+        const Extent &a = extents[i], &b = extents[j];
+        if (a.root != b.root) continue;
+        bool same = args[i].same_as(args[j]);
+        bool disjoint = a.begin >= 0 && b.begin >= 0 && (a.end <= b.begin || b.end <= a.begin);
+        if (same || (!disjoint && !arenas.count(a.root))) it->second.may_alias[i] = it->second.may_alias[j] = true;
+      }
+    }
   });
 }
 

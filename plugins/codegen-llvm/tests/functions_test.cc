@@ -97,6 +97,31 @@ TEST(Functions, CallEachOtherDirectly) {
   EXPECT_EQ(a.data(), std::vector<float>(12, 3.0F));
 }
 
+TEST(Functions, PassRegionsAndOverlappingViews) {
+  // Y[i + 1] = X[i]: with X and Y views of one buffer that overlap, each step reads what the step before wrote.
+  Node n = b.var("n"), i = b.var("i");
+  Node X = b.buffer("X", kFloat32, b.array({n})), Y = b.buffer("Y", kFloat32, b.array({n}));
+  Node shift = private_func({X, Y}, b.loop(i, b.sub(n, b.imm(1)), store_at(Y, {b.add(i, b.imm(1))}, load_at(X, {i}))));
+  Node A = b.buffer("A", kFloat32, b.array({b.imm(2), b.imm(64)}));
+  Node row = b.make<tir::BufferRegion>(
+      {A, b.array({b.make<ir::Range>({b.imm(1), b.imm(1)}), b.make<ir::Range>({b.imm(0), b.imm(64)})})});
+  Node P = b.buffer("P", kFloat32, b.array({b.imm(1), n}));
+  Node fill = private_func({P}, b.loop(i, n, store_at(P, {b.imm(0), i}, b.cast(i, kFloat32))));
+  auto view = [&](const char* name) {
+    return b.make<tir::Buffer>({name, kFloat32, b.array({b.imm(64)}), b.array({}), b.imm(64), "global", b.map({})});
+  };
+  Node U = view("U"), V = view("V");
+  Node body = seq({call_function("fill", {row}), b.make<tir::DeclBuffer>({A, U}), b.make<tir::DeclBuffer>({A, V}),
+                   call_function("shift", {U, V})});
+  Value f = *load(module_of({{"shift", shift}, {"fill", fill}, {"main", prim_func({A}, body)}})).find("main");
+  Tensor<float> a({2, 64}, 5.0F);
+  invoke(f, {a.value()});
+  for (size_t k = 0; k < 64; ++k) {
+    EXPECT_EQ(a[k], 5.0F);
+    EXPECT_EQ(a[64 + k], 0.0F) << k;
+  }
+}
+
 TEST(Functions, CheckTheShapesOfDirectCalls) {
   Node n = b.var("n"), m = b.var("m");
   Node X = b.buffer("X", kFloat32, b.array({n})), Y = b.buffer("Y", kFloat32, b.array({n}));
@@ -281,6 +306,9 @@ TEST(Functions, ReadConstants) {
   Tensor<float> a({5}, 10.0F);
   invoke(f, {a.value()});
   EXPECT_EQ(a.data(), (std::vector<float>{11, 12, 13, 14, 15}));
+  Node write = seq({b.make<tir::DeclBuffer>({data, W}), store_at(W, {b.imm(0)}, load_at(A, {b.imm(0)}))});
+  Error e = error_of([&] { load_one(prim_func({A}, write)); });
+  EXPECT_NE(e.message.find("stored into the constant 'W'"), std::string::npos) << e.message;
 }
 
 TEST(Functions, ComputeOnVectors) {
