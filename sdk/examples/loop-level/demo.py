@@ -15,9 +15,10 @@ import subprocess
 import sys
 import time
 
-import npy
-
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import npy  # noqa: E402
+
 MODEL = HERE / "dense.py"
 PIPELINE = HERE / "pipeline.yaml"
 FEATURES, UNITS = 64, 32

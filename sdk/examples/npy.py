@@ -1,4 +1,4 @@
-"""Reads and writes float32 arrays as .npy files, with the standard library alone."""
+"""Reads and writes float32 arrays (and reads int64 ones) as .npy files, with the standard library alone."""
 import array
 import ast
 import pathlib
@@ -25,9 +25,9 @@ def read(path: pathlib.Path):
     width, start = ("<H", 10) if raw[6] == 1 else ("<I", 12)
     length = struct.unpack_from(width, raw, 8)[0]
     header = ast.literal_eval(raw[start:start + length].decode("latin1"))
-    if header["descr"] != "<f4" or header["fortran_order"]:
-        raise ValueError(f"{path} holds {header['descr']}, not float32 in C order")
-    values = array.array("f", raw[start + length:])
+    if header["descr"] not in ("<f4", "<i8") or header["fortran_order"]:
+        raise ValueError(f"{path} holds {header['descr']}, neither float32 nor int64 in C order")
+    values = array.array("f" if header["descr"] == "<f4" else "q", raw[start + length:])
     if sys.byteorder == "big":
         values.byteswap()
     return header["shape"], values
