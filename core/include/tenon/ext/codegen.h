@@ -19,6 +19,7 @@ typedef struct TnCodegen {
    *                       TnModuleContext as context
    *   imports    array    names of the external functions that it calls through TnModuleContext.imports, in order
    *   constants  array    the TnConstants behind TnModuleContext.constants, in order
+   *   symbols    array    names that the object leaves to the C library, sorted; absent or empty for text formats
    * Thread: calls for different modules may be concurrent. */
   int (*generate)(void* instance, const TnContext* context, const TnNode* module, const TnValue* options, TnValue* ret);
 } TnCodegen;
