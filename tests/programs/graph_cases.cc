@@ -1,5 +1,6 @@
 // The programs with graph functions: each case computes the expected result in plain C++.
 #include <algorithm>
+#include <cmath>
 
 #include "harness.h"
 
@@ -8,7 +9,7 @@ namespace {
 
 // Executors that take graph functions as they stand, or after the pipeline that lowers them.
 constexpr Executor kGraphExecutors[] = {
-    {"interp", "eval-interp", ""},
+    {"interp", "eval-interp", "passes-graph:normalize"},
 };
 
 class GraphPrograms : public ::testing::TestWithParam<Executor> {
@@ -51,6 +52,27 @@ TEST_P(GraphPrograms, LevelsCallEachOther) {
     EXPECT_EQ(floats(invoke(f, "main", {x.value()})), squares.data());
     invoke(f, "entry", {x.value(), y.value()});
     expect_equal(y, doubles);
+  }
+}
+
+TEST_P(GraphPrograms, ExternalUpdatesInPlace) {
+  session_.provide("test.negate_in_place", [](const TnValue* args, int32_t) {
+    const DLTensor& t = tensor_argument(args[0]);
+    for (int64_t i = 0; i < t.shape[0]; ++i) static_cast<float*>(t.data)[i] *= -1;
+    return Value::share(args[0]);
+  });
+  Map f = load("external.py");
+  const int64_t shapes[][3] = {{1, 1, 1}, {3, 4, 5}, {2, 0, 3}};
+  for (auto [n, d, m] : shapes) {
+    Tensor<float> x({n, d}, random_, -1, 1), w({d, m}, random_, -1, 1);
+    const std::vector<float> got = floats(invoke(f, "main", {x.value(), w.value()}));
+    ASSERT_EQ(got.size(), static_cast<size_t>(n * m));
+    for (int64_t i = 0; i < n * m; ++i) {
+      double sum = 0;
+      for (int64_t k = 0; k < d; ++k)
+        sum += double{x[static_cast<size_t>(i / m * d + k)]} * w[static_cast<size_t>(k * m + i % m)];
+      EXPECT_NEAR(got[static_cast<size_t>(i)], -std::exp(sum), 1e-5 * std::exp(sum));
+    }
   }
 }
 

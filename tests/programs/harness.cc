@@ -67,7 +67,10 @@ Map Session::load(const std::string& file, const Executor& executor) {
   verify(module);
   const Value none;
   if (*executor.pipeline) {
-    const Value pipeline(executor.pipeline);
+    // A full name of a pass is a pipeline of one stage.
+    const bool is_pass = std::string_view(executor.pipeline).find(':') != std::string_view::npos;
+    const Value pipeline =
+        is_pass ? Value(builder_.array({builder_.string(executor.pipeline)})) : Value(executor.pipeline);
     const Value result = call(
         [&](TnValue* ret) { return compiler_->run_pipeline(session_, module.get(), pipeline.ptr(), none.ptr(), ret); });
     module = as_node(*result.ref<Map>().find("module"));

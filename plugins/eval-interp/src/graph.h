@@ -18,8 +18,12 @@ struct GraphFunction {
   std::unique_ptr<SignatureView> view;
 };
 
-// What the calls of operators in the graph functions run, by the ir.Call.
-using OperatorCodes = std::map<const TnNode*, std::unique_ptr<Code>>;
+// What a call of an operator runs. Symbols of the graph function that no tensor's shape gives are its first parameters.
+struct OperatorCode {
+  std::unique_ptr<Code> code;
+  std::vector<Node> symbols;
+};
+using OperatorCodes = std::map<const TnNode*, OperatorCode>;  // by the ir.Call
 
 // The signatures of all graph functions, and the loop function behind each call of an operator.
 struct GraphProgram {

@@ -154,12 +154,13 @@ Value GraphRun::call_value(const ir::Call& c, const Ref<TnFunction>& target, siz
   return result;
 }
 
-Value GraphRun::call_operator(const ir::Call& c, const Code& code) {
+Value GraphRun::call_operator(const ir::Call& c, const OperatorCode& op) {
   std::vector<Value> passed, outputs;
+  for (const Node& symbol : op.symbols) passed.emplace_back(integer(symbol));
   for (const Node& arg : nodes(c.args())) flatten_tensors(eval(arg), passed);
   allocate_outputs(c.type(), c, outputs);
   passed.insert(passed.end(), outputs.begin(), outputs.end());
-  enter(machine_, code, reinterpret_cast<const TnValue*>(passed.data()), static_cast<int32_t>(passed.size()));
+  enter(machine_, *op.code, reinterpret_cast<const TnValue*>(passed.data()), static_cast<int32_t>(passed.size()));
   size_t next = 0;
   return pack_outputs(c.type(), outputs, &next);
 }

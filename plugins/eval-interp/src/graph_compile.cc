@@ -1,4 +1,6 @@
 // What is settled when a module with graph functions is loaded: signatures, and the loop function behind each operator.
+#include <set>
+
 #include "compiler.h"
 #include "graph.h"
 #include "graph_ops.h"
@@ -6,9 +8,30 @@
 namespace tenon::interp {
 namespace {
 
+// The variables of a loop function that neither a shape of its parameters nor its body defines.
+std::vector<Node> unbound_symbols(const Builder& b, const tir::PrimFunc& f) {
+  std::set<const TnNode*> defined;
+  for (const Node& p : nodes(f.params())) {
+    defined.insert(p.get());
+    if (const auto* buffer = p.as<tir::Buffer>())
+      for (const Node& d : nodes(buffer->shape()))
+        if (d.is<ir::Var>()) defined.insert(d.get());
+  }
+  std::vector<Node> out;
+  b.walk(Value(f), [&](const Node& n) {
+    if (const auto* loop = n.as<tir::For>()) defined.insert(loop->loop_var().get());
+    if (const auto* axis = n.as<tir::IterVar>()) defined.insert(axis->var().get());
+    if (const auto* bind = n.as<tir::Bind>()) defined.insert(bind->var().get());
+    if (const auto* let = n.as<tir::Let>()) defined.insert(let->var().get());
+    if (n.is<ir::Var>() && defined.insert(n.get()).second) out.push_back(n);
+  });
+  return out;
+}
+
 // The loop function that an operator's compute gives, compiled under the operator's name.
-std::unique_ptr<Code> compile_operator(const ModuleScope& scope, const TnHostOps* ops, const TnContext* context,
-                                       const ir::Call& call_node, std::string_view id, const std::string& function) {
+OperatorCode compile_operator(const ModuleScope& scope, const Builder& b, const TnHostOps* ops,
+                              const TnContext* context, const ir::Call& call_node, std::string_view id,
+                              const std::string& function) {
   const std::string where = position_text(call_node.span());
   const std::string place = where + (where.empty() ? "function '" : ", function '") + function + "'";
   if (!ops || !TN_HAS(ops, compute))
@@ -24,19 +47,24 @@ std::unique_ptr<Code> compile_operator(const ModuleScope& scope, const TnHostOps
   }
   if (!computed.is_node() || !as_node(computed).is<tir::PrimFunc>())
     throw Error(TN_ERROR_PLUGIN, "compute of the operator " + std::string(id) + " did not give a loop function", place);
-  const auto& prim = as_node(computed).to<tir::PrimFunc>();
+  OperatorCode out;
+  out.symbols = unbound_symbols(b, as_node(computed).to<tir::PrimFunc>());
+  std::vector<Node> params = out.symbols;
+  for (const Node& p : nodes(as_node(computed).to<tir::PrimFunc>().params())) params.push_back(p);
+  const Node function_node = b.with(as_node(computed), tir::PrimFunc::Slot::params, Value(b.array(params)));
+  const auto& prim = function_node.to<tir::PrimFunc>();
   // The outputs come last, and nothing else is written.
-  std::vector<bool> written(prim.params().size(), false);
+  std::vector<bool> written(params.size(), false);
   const size_t outputs = output_count(call_node.type());
   for (size_t k = 0; k < outputs && k < written.size(); ++k) written[written.size() - 1 - k] = true;
-  auto code = std::make_unique<Code>();
-  code->name = function + ": " + std::string(id);
-  code->origin = computed;
-  code->signature = function_signature(code->name, prim, written);
-  code->view = std::make_unique<SignatureView>(code->signature);
-  FunctionCompiler compiler(scope, *code);
+  out.code = std::make_unique<Code>();
+  out.code->name = function + ": " + std::string(id);
+  out.code->origin = Value(function_node);
+  out.code->signature = function_signature(out.code->name, prim, written);
+  out.code->view = std::make_unique<SignatureView>(out.code->signature);
+  FunctionCompiler compiler(scope, *out.code);
   compiler.compile(prim);
-  return code;
+  return out;
 }
 
 }  // namespace
@@ -64,7 +92,7 @@ void compile_graph(const ModuleScope& scope, const TnHostOps* ops, const TnConte
       const auto* c = n.as<ir::Call>();
       const auto* op = c ? c->op().as<ir::Op>() : nullptr;
       if (op && op->id().substr(0, 6) == "relax." && !is_graph_builtin(op->id()) && !out.operators.count(n.get()))
-        out.operators.emplace(n.get(), compile_operator(scope, ops, context, *c, op->id(), g->name));
+        out.operators.emplace(n.get(), compile_operator(scope, b, ops, context, *c, op->id(), g->name));
     });
     out.functions.emplace(g->name, std::move(g));
   }

@@ -38,7 +38,7 @@ class GraphRun {
 
   // ---- graph_calls.cc
   Value call_builtin_op(const ir::Call& c, std::string_view id);
-  Value call_operator(const ir::Call& c, const Code& code);
+  Value call_operator(const ir::Call& c, const OperatorCode& op);
   Value call_graph(const ir::Call& c, const GraphFunction& callee);
   Value call_value(const ir::Call& c, const Ref<TnFunction>& function, size_t first_arg);
   const Ref<TnFunction>& external(const Node& callee) const;

@@ -30,7 +30,9 @@ Value GraphRun::run(const std::vector<Value>& args, const int64_t* symbols) {
       match(args[k], var.type(), "argument '" + std::string(var.name()) + "'", var);
     vars_.emplace(var.get(), args[k]);
   }
-  return eval(function.body());
+  const Value result = eval(function.body());
+  match(result, function.ret_type(), "the result", function);
+  return result;
 }
 
 Value GraphRun::eval(const Node& e) {
@@ -127,7 +129,7 @@ Value GraphRun::eval_call(const ir::Call& c) {
   const GraphProgram& graph = *program().graph;
   if (const auto* op = c.op().as<ir::Op>()) {
     auto code = graph.operators.find(c.get());
-    return code != graph.operators.end() ? call_operator(c, *code->second) : call_builtin_op(c, op->id());
+    return code != graph.operators.end() ? call_operator(c, code->second) : call_builtin_op(c, op->id());
   }
   if (c.op().is<ir::ExternFunc>()) return call_value(c, external(c.op()), 0);
   if (const auto* global = c.op().as<ir::GlobalVar>()) {
