@@ -118,6 +118,7 @@ bool Elaborator::buffer_statement(const Stmt& s, const Expr& target, const Expr&
       expected(source, "a handle parameter of the function",
                "T.match_buffer matches a parameter `a: T.handle` at the top of a function, or a region in a block");
     }
+    if (!out.empty()) head_after_body(s);
     Node from = region(source);
     Node made = buffer(call, name(), 1);
     define(target, made);
@@ -130,6 +131,7 @@ bool Elaborator::buffer_statement(const Stmt& s, const Expr& target, const Expr&
     Node made = buffer(call, name(), 0);
     define(target, made);
     if (in_block && block_) {
+      if (!out.empty()) head_after_body(s);
       block_->alloc_buffers.push_back(made);
     } else {
       const Expr* annotations = keyword(call, "annotations");

@@ -28,7 +28,10 @@ void Elaborator::body_into(Body stmts, std::vector<Node>& out) {
 }
 
 void Elaborator::statement(const Stmt& s, std::vector<Node>& out) {
-  if (block_ && block_statement(s)) return;
+  if (block_ && block_statement(s)) {
+    if (!out.empty()) head_after_body(s);
+    return;
+  }
   switch (s.form) {
     case Form::Expression: return expression_statement(s, out);
     case Form::Assign: return assign(s, out);
@@ -298,9 +301,11 @@ bool Elaborator::wraps_rest(const Stmt& s, Body rest, std::vector<Node>& out) {
   // Each nests what follows it one deeper.
   static constexpr uint32_t kMost = 64;
   if (++wraps_ > kMost) source_.limit(s.begin, "more statements in one another hold for all that follows them", kMost);
+  BlockState* outer = std::exchange(block_, nullptr);  // the head of a block does not go on below
   auto below = [&] { return body(rest, s); };
   out.push_back(p.name == "attr" ? attr_statement(s, *value, below) : launch_thread(s, *value, s.target, below));
   --wraps_;
+  block_ = outer;
   return true;
 }
 

@@ -209,6 +209,10 @@ class Elaborator {
 
   // ---- elab_block.cc
   Node block(const Stmt& s, const Expr& call, bool legacy);
+  [[noreturn]] void head_after_body(const Stmt& s) const {
+    source_.fail(s.begin, "met a part of the head of a block after a statement of its body",
+                 "axes, regions, allocations and T.init() come first");
+  }
   bool block_statement(const Stmt& s);  // true when it belongs to the head of the block
   void axis(const Stmt& s, const Expr& target, const Expr& call, std::string_view kind);
   void add_axis(const Expr& target, const Expr& at, int64_t kind, const Interval& domain, const Node& value);

@@ -115,6 +115,9 @@ const Refusal kRefusals[] = {
     {"@T.prim_func\ndef f(x):\n    pass", "2:7", "the parameter 'x' has no annotation", ""},
     {F "    T.evaluate(I.data(\"sha256:00\"))", "3:23",
      "met a string, expected \"sha256:\" and 64 hex digits, or \"hex:\" and the bytes", ""},
+    {F "    with T.sblock(\"b\"):\n        x = n + 1\n        with T.init():\n            A[x] = 0.0\n", "5:9",
+     "met a part of the head of a block after a statement of its body",
+     "axes, regions, allocations and T.init() come first"},
     // The graph level.
     {G "    y = R.exp(x)", "1:1", "the function 'main' ends without `return`", ""},
     {G "    y = x + x\n    return y", "3:9", "the operator '+' in a graph function cannot be read...",
