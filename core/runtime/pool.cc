@@ -44,11 +44,12 @@ struct Worker {
   std::atomic<bool> caller_sleeps;
   Job job;
   // Written by the worker.
-  alignas(64) Turn done;  // the turn that it did last
+  alignas(64) Turn done;  // the turn that it did last, times 2, plus 1 when `share` holds an error
   std::atomic<bool> sleeps;
   Share share;
-  // Written by the caller that starts it.
+  // Read and written by callers only.
   alignas(64) bool started;
+  uint32_t answer;  // the `done` that it saw last
 };
 
 struct Pool {
@@ -84,25 +85,30 @@ int64_t now() {
   return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
-// Waits until `word` is another than `value`: awake for a time, then asleep, with `asleep` set.
-void wait_for_change(Turn& word, uint32_t value, std::atomic<bool>& asleep, int64_t spin_ns) {
-  auto changed = [&] { return word.load(std::memory_order_acquire) != value; };
+// Waits until `word` is another than `value`, and returns it: awake for a time, then asleep, with `asleep` set.
+uint32_t wait_for_change(Turn& word, uint32_t value, std::atomic<bool>& asleep, int64_t spin_ns) {
   int64_t end = 0;
   do {
     for (int i = 0; i < 64; ++i) {
-      if (changed()) return;
+      uint32_t found = word.load(std::memory_order_acquire);
+      if (found != value) return found;
       pause_cpu();
     }
     if (!end) end = now() + spin_ns;
   } while (now() < end);
   asleep.store(true);
-  while (word.load() == value) sleep_while(word, value);
+  uint32_t found;
+  while ((found = word.load()) == value) sleep_while(word, value);
   asleep.store(false, std::memory_order_relaxed);
+  return found;
 }
 
+// The word is stored right behind what was written beside it, so that the other, who reads the line all the time, takes it
+// away once and not twice.
 void change(Turn& word, uint32_t value, const std::atomic<bool>& other_sleeps) {
-  word.store(value);
-  if (other_sleeps.load()) wake(word);
+  word.store(value, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (other_sleeps.load(std::memory_order_relaxed)) wake(word);
 }
 
 // Runs tasks [begin, end) up to the first that fails.
@@ -124,17 +130,22 @@ void run_share(const Job& job, int32_t thread, Share* share) {
   run_range(job, start(thread), start(thread + 1), share);
 }
 
+// Turns are counted modulo 2^31.
+uint32_t done_word(uint32_t turn, bool failed) { return turn << 1 | (failed ? 1 : 0); }
+bool holds_error(uint32_t done) { return done & 1; }
+
 void* work(void* argument) {
   Worker& w = *static_cast<Worker*>(argument);
   auto index = static_cast<int32_t>(&w - pool.workers);
   inside_task = true;
   Job job = {};
-  for (uint32_t turn = w.done.load();;) {
-    wait_for_change(w.turn, turn, w.sleeps, job.spin_ns);
-    turn = w.turn.load(std::memory_order_acquire);
+  Share share;
+  for (uint32_t turn = w.done.load() / 2;;) {
+    turn = wait_for_change(w.turn, turn, w.sleeps, job.spin_ns);
     job = w.job;
-    run_share(job, index, &w.share);
-    change(w.done, turn, w.caller_sleeps);
+    run_share(job, index, &share);
+    if (share.failed >= 0) w.share = share;
+    change(w.done, done_word(turn, share.failed >= 0), w.caller_sleeps);
   }
   return nullptr;
 }
@@ -145,6 +156,7 @@ void forget_workers() {
     w.started = false;
     w.turn.store(0);
     w.done.store(0);
+    w.answer = 0;
     w.sleeps.store(false);
     w.caller_sleeps.store(false);
   }
@@ -215,11 +227,11 @@ int run_with_workers(const Job& job, TnValue* ret) {
   // The error of the lowest failing task is the first among the shares, in order.
   for (int32_t i = 1; i < job.threads; ++i) {
     Worker& w = pool.workers[i];
-    uint32_t turn = w.turn.load(std::memory_order_relaxed);
-    wait_for_change(w.done, turn - 1, w.caller_sleeps, job.spin_ns);
+    w.answer = wait_for_change(w.done, w.answer, w.caller_sleeps, job.spin_ns);
+    if (!holds_error(w.answer)) continue;
     if (status == 0)
       status = finish(w.share, ret);
-    else if (w.share.failed >= 0)
+    else
       tn_value_release(&w.share.error);
   }
   return status;
