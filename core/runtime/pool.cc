@@ -103,8 +103,8 @@ uint32_t wait_for_change(Turn& word, uint32_t value, std::atomic<bool>& asleep, 
   return found;
 }
 
-// The word is stored right behind what was written beside it, so that the other, who reads the line all the time, takes it
-// away once and not twice.
+// The word is stored right behind what was written beside it, so that the other, who reads the line all the time, takes
+// it away once and not twice.
 void change(Turn& word, uint32_t value, const std::atomic<bool>& other_sleeps) {
   word.store(value, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);

@@ -3,8 +3,10 @@
 #include <tenon/runtime.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 namespace {
 
@@ -61,6 +63,35 @@ void fork_join(benchmark::State& state) {
   state.counters["best"] = benchmark::Counter(best);
 }
 BENCHMARK(fork_join)->Arg(2)->UseManualTime()->Iterations(400);
+
+// What a fork-join is measured against: a cache line goes to another core, and one comes back; nothing else.
+void line_round_trip(benchmark::State& state) {
+  alignas(64) std::atomic<int> there{0};
+  alignas(64) std::atomic<int> back{0};
+  std::thread other([&] {
+    for (int seen = 0, now = 0; now >= 0; seen = now) {
+      while ((now = there.load(std::memory_order_acquire)) == seen) {}
+      back.store(now, std::memory_order_release);
+    }
+  });
+  constexpr int kBatch = 50;
+  double best = 1e9;
+  int turn = 0;
+  for (auto _ : state) {
+    auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < kBatch; ++i) {
+      there.store(++turn, std::memory_order_release);
+      while (back.load(std::memory_order_acquire) != turn) {}
+    }
+    std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    state.SetIterationTime(time.count() / kBatch);
+    best = std::min(best, time.count() / kBatch);
+  }
+  there.store(-1);
+  other.join();
+  state.counters["best"] = benchmark::Counter(best);
+}
+BENCHMARK(line_round_trip)->UseManualTime()->Iterations(400);
 
 void make_object(benchmark::State& state) {
   for (auto _ : state) {
