@@ -221,8 +221,13 @@ int generate(TnSession* s, const TnNode* module, const char* codegen, const TnVa
   });
 }
 
-int import_model(TnSession* s, const char* path, const char* frontend, TnValue* ret) {
-  return slot(ret, [&] { return s->session.import_model(path, frontend ? frontend : ""); });
+int import_model(TnSession* s, const char* path, const TnValue* options, TnValue* ret) {
+  return slot(ret, [&] {
+    const Options o(s->b, options, {row("frontend", OptionType::kString), row("constants", OptionType::kMap)},
+                    "the options of import_model");
+    Map constants = o["constants"].is_map() ? o["constants"].ref<Map>() : Map();
+    return s->session.import_model(path, o.text("frontend"), constants);
+  });
 }
 
 int compile(TnSession* s, const TnNode* module, const char* path, const TnValue* options, TnValue* ret) {

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 
+#include "diag/suggest.h"
 #include "ir/constant_store.h"
 
 namespace tenon {
@@ -16,8 +18,7 @@ namespace {
 
 struct Descriptor {
   explicit Descriptor(int fd) : fd(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd(other.release()) {}
   ~Descriptor() {
     if (fd >= 0) close(fd);
   }
@@ -29,20 +30,24 @@ struct Descriptor {
   int fd;
 };
 
-struct Opened {
+}  // namespace
+
+struct ModelSource::Opened {
   std::string path;
-  int fd;
+  Descriptor file;
+  Map constants;
+  std::vector<std::string> asked;  // the inputs whose constants the frontend asked for
 };
 
-int view(void* self, uint64_t offset, uint64_t size, TnValue* ret) {
-  auto* file = static_cast<Opened*>(self);
-  return guard(tn_runtime(), ret, [&] { return Value(constant_from_descriptor(file->fd, file->path, offset, size)); });
+int ModelSource::view(void* self, uint64_t offset, uint64_t size, TnValue* ret) {
+  auto* o = static_cast<Opened*>(self);
+  return guard(tn_runtime(), ret, [&] { return Value(constant_from_descriptor(o->file.fd, o->path, offset, size)); });
 }
 
-int external(void* self, const char* name, uint64_t offset, uint64_t size, TnValue* ret) {
-  auto* file = static_cast<Opened*>(self);
+int ModelSource::external(void* self, const char* name, uint64_t offset, uint64_t size, TnValue* ret) {
+  auto* o = static_cast<Opened*>(self);
   return guard(tn_runtime(), ret, [&] {
-    std::string folder = std::filesystem::path(file->path).parent_path().string();
+    std::string folder = std::filesystem::path(o->path).parent_path().string();
     Descriptor data(open_beside(folder.empty() ? "." : folder, name));
     struct stat s;
     if (size == UINT64_MAX && fstat(data.fd, &s) == 0)
@@ -51,7 +56,25 @@ int external(void* self, const char* name, uint64_t offset, uint64_t size, TnVal
   });
 }
 
-}  // namespace
+int ModelSource::constant(void* self, const char* input, TnValue* ret) {
+  auto* o = static_cast<Opened*>(self);
+  return guard(tn_runtime(), ret, [&] {
+    o->asked.emplace_back(input);
+    const Value* given = o->constants.find(input);
+    return given ? *given : Value();
+  });
+}
+
+void ModelSource::require_all_used() const {
+  for (const Map::Entry& e : file_->constants) {
+    std::string name(e.key());
+    if (std::find(file_->asked.begin(), file_->asked.end(), name) != file_->asked.end()) continue;
+    std::string inputs;
+    for (const std::string& input : file_->asked) inputs += (inputs.empty() ? "" : ", ") + input;
+    throw Error(TN_ERROR_NOT_FOUND, "the model has no input '" + name + "' that could be a constant", file_->path,
+                did_you_mean(name, file_->asked, inputs.empty() ? "it has no inputs" : "its inputs are " + inputs));
+  }
+}
 
 int open_beside(const std::string& folder, const std::string& name) {
   auto refuse = [&](const std::string& why) -> Error {
@@ -88,7 +111,7 @@ int open_beside(const std::string& folder, const std::string& name) {
   return at.release();
 }
 
-ModelSource::ModelSource(const std::string& path) : path_(path) {
+ModelSource::ModelSource(const std::string& path, const Map& constants) {
   auto fail = [&](const char* what) {
     return Error(TN_ERROR_IO, std::string("the model cannot be ") + what + ": " + std::strerror(errno), path);
   };
@@ -102,20 +125,13 @@ ModelSource::ModelSource(const std::string& path) : path_(path) {
     data = mmap(nullptr, static_cast<size_t>(s.st_size), PROT_READ, MAP_PRIVATE, file.fd, 0);
     if (data == MAP_FAILED) throw fail("mapped");
   }
-  fd_ = file.release();
-  raw_ = {sizeof(TnModelSource),
-          new Opened{path, fd_},
-          path_.c_str(),
-          static_cast<const char*>(data),
-          static_cast<size_t>(s.st_size),
-          &view,
-          &external};
+  file_.reset(new Opened{path, std::move(file), constants, {}});
+  raw_ = {sizeof(TnModelSource),          file_.get(), file_->path.c_str(), static_cast<const char*>(data),
+          static_cast<size_t>(s.st_size), &view,       &external,           &constant};
 }
 
 ModelSource::~ModelSource() {
   if (raw_.data) munmap(const_cast<char*>(raw_.data), raw_.data_size);
-  close(fd_);
-  delete static_cast<Opened*>(raw_.self);
 }
 
 }  // namespace tenon

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tenon/cxx/object.h"
 #include "tenon/ext/frontend.h"
@@ -12,8 +13,8 @@ namespace tenon {
 
 class ModelSource {
  public:
-  // Maps the file; throws TN_ERROR_IO.
-  explicit ModelSource(const std::string& path);
+  // Maps the file; throws TN_ERROR_IO. `constants`: name of an input -> the tensor that it always is.
+  explicit ModelSource(const std::string& path, const Map& constants = Map());
   ModelSource(const ModelSource&) = delete;
   ModelSource& operator=(const ModelSource&) = delete;
   ~ModelSource();
@@ -21,9 +22,16 @@ class ModelSource {
   // Valid as long as this object.
   const TnModelSource& raw() const { return raw_; }
 
+  // Throws TN_ERROR_NOT_FOUND when a constant was given for an input that the frontend did not ask for.
+  void require_all_used() const;
+
  private:
-  std::string path_;
-  int fd_ = -1;
+  struct Opened;
+  static int view(void* self, uint64_t offset, uint64_t size, TnValue* ret);
+  static int external(void* self, const char* name, uint64_t offset, uint64_t size, TnValue* ret);
+  static int constant(void* self, const char* input, TnValue* ret);
+
+  std::unique_ptr<Opened> file_;
   TnModelSource raw_ = {};
 };
 

@@ -115,7 +115,7 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
   return loaded.ref<Map>();
 }
 
-Node Session::import_model(const std::string& path, std::string_view frontend) {
+Node Session::import_model(const std::string& path, std::string_view frontend, const Map& constants) {
   std::string name = path.substr(path.rfind('/') + 1);
   std::string extension = name.rfind('.') == std::string::npos ? "" : name.substr(name.rfind('.') + 1);
   auto accepts = [&](const PluginInfo& p) {
@@ -125,7 +125,7 @@ Node Session::import_model(const std::string& path, std::string_view frontend) {
   };
   const PluginInfo& plugin =
       choose_plugin(provider_, frontend, TN_FRONTEND, "a frontend for ." + extension + " files", accepts);
-  ModelSource source(path);
+  ModelSource source(path, constants);
   PluginInstances::Use use = instances_->use(plugin, TN_FRONTEND);
   auto* table = static_cast<const TnFrontend*>(use.table);
   if (!TN_HAS(table, import)) throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' has no slot import");
@@ -136,6 +136,7 @@ Node Session::import_model(const std::string& path, std::string_view frontend) {
   });
   if (!module.is_node() || !as_node(module).is<ir::Module>())
     throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' returned " + value_kind(module) + ", not a module");
+  source.require_all_used();
   verify(as_node(module));
   return as_node(module);
 }

@@ -49,8 +49,9 @@ class Session : public PassSource {
   // The payload of a code generator. An empty id: the first for the kind of the target.
   Map generate(const Node& module, std::string_view codegen, const Map& options);
 
-  // The module that a model file holds. An empty frontend id: the first that reads files of its extension.
-  Node import_model(const std::string& path, std::string_view frontend);
+  // The module that a model file holds. An empty frontend id: the first that reads files of its extension. `constants`:
+  // name of an input -> the tensor that it always is.
+  Node import_model(const std::string& path, std::string_view frontend, const Map& constants);
   // Compiles a lowered module into an artifact at `path`. `lock` says how the module was made.
   void write_artifact_file(const Node& module, const std::string& path, std::string_view codegen, const Map& options,
                            std::string_view linker, const std::string& lock);

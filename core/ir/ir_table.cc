@@ -91,8 +91,21 @@ int renew_slot(void*, const TnValue* tree, TnValue* ret) {
   return guard(tn_runtime(), ret, [&] { return renew(*tree); });
 }
 
+bool is_contiguous(const DLTensor& t) {
+  if (t.device.device_type != kDLCPU) return false;
+  int64_t expected = 1;
+  for (int i = t.ndim; t.strides && i-- > 0;) {
+    if (t.shape[i] != 1 && t.strides[i] != expected) return false;
+    expected *= t.shape[i];
+  }
+  return true;
+}
+
 int constant_slot(void*, const DLTensor* tensor, TnValue* ret) {
   return guard(tn_runtime(), ret, [&] {
+    if (!is_contiguous(*tensor))
+      throw Error(TN_ERROR_ARGUMENT, "a constant is made from a contiguous tensor on the CPU, and this one is not", {},
+                  "copy it first");
     uint64_t size = tensor_bytes(*tensor);
     return constant_from_bytes(static_cast<const char*>(tensor->data) + tensor->byte_offset, size);
   });

@@ -35,6 +35,10 @@ void show_records(const Value& records) {
 }  // namespace
 
 void PassOptions::add_to(CLI::App& app) {
+  app.add_option("--constant", constants, "an input of the model that is a constant; repeatable")
+      ->type_name("NAME=FILE.npy")
+      ->expected(1)
+      ->take_all();
   app.add_option("--pass", passes, "a pass PLUGIN:PASS or PLUGIN:PASS{option: value}; repeatable")
       ->type_name("PASS")
       ->expected(1)
@@ -71,7 +75,7 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
       nothing_left = static_cast<size_t>(number) >= o.passes.size();
   }
   if (source.empty()) throw UsageError("a module is needed", "tenon opt MODULE.py --pass PLUGIN:PASS");
-  Node module = read_module(session, source);
+  Node module = read_module(session, source, o.constants);
   if (nothing_left || pipeline == "none" || (pipeline.empty() && o.passes.empty())) {
     if (!o.no_verify) session.verify(module);
     return {module, module, b.array({})};

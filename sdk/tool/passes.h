@@ -10,7 +10,7 @@ struct PassOptions {
   std::vector<std::string> passes;  // "PLUGIN:PASS{options}"
   std::string pipeline;             // a name, a file, or "none"
   std::string dump_dir, stop_after, start_from;
-  std::vector<std::string> disable;
+  std::vector<std::string> disable, constants;
   bool no_verify = false;
   bool verbose = false;
 

@@ -6,6 +6,7 @@
 
 #include "diag/files.h"
 #include "diag/render.h"
+#include "npy.h"
 
 namespace tenon::tool {
 
@@ -121,8 +122,24 @@ void write_output(const std::string& path, const std::string& text) {
 
 void print_line(const std::string& text) { write_output("", text + "\n"); }
 
-Node read_module(const CompilerSession& session, const std::string& path) {
-  if (path != "-" && !path.ends_with(".py")) return session.import_model(path, "");
+namespace {
+// "NAME=FILE.npy" of --constant, as the options of import_model.
+Value import_options(const CompilerSession& session, const std::vector<std::string>& constants) {
+  const Builder& b = session.builder();
+  Builder::Entries tensors;
+  for (const std::string& c : constants) {
+    size_t equals = c.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw UsageError("'" + c + "' is not of the form NAME=FILE.npy", "--constant shape=shape.npy");
+    tensors.emplace_back(c.substr(0, equals), read_npy(b, c.substr(equals + 1)));
+  }
+  return b.map({{"constants", Value(b.map(tensors))}});
+}
+}  // namespace
+
+Node read_module(const CompilerSession& session, const std::string& path, const std::vector<std::string>& constants) {
+  if (path != "-" && !path.ends_with(".py")) return session.import_model(path, import_options(session, constants));
+  if (!constants.empty()) throw UsageError("--constant is for models; a module's text holds its constants");
   return session.parse(read_input(path), path == "-" ? "<stdin>" : path);
 }
 

@@ -64,7 +64,9 @@ void write_output(const std::string& path, const std::string& text);
 void print_line(const std::string& text);
 
 // The module in a file: script text (.py, or standard input) is parsed, anything else is a model for a frontend.
-Node read_module(const CompilerSession& session, const std::string& path);
+// `constants`: "NAME=FILE.npy" for inputs of a model that are constants.
+Node read_module(const CompilerSession& session, const std::string& path,
+                 const std::vector<std::string>& constants = {});
 
 }  // namespace tenon::tool
 #endif

@@ -3,8 +3,8 @@
 
     node_cases.py TENON [--filter REGEX] [--symbolic]
 
-Needs Debian's libonnx-testdata, python3-onnx and python3-numpy. Shapes and axes that a case passes as inputs become
-constants of the model: the compiler needs them while compiling. `--symbolic` gives the leading dimension of the inputs a
+Needs Debian's libonnx-testdata, python3-onnx and python3-numpy. Shapes and axes that a case passes as inputs are given
+with `--constant`: the compiler needs them while compiling. `--symbolic` gives the leading dimension of the inputs a
 name instead of a number. A case listed in LIMITS must be refused with the words that stand there.
 """
 import argparse
@@ -51,20 +51,13 @@ def read(path):
 
 
 def prepare(case, symbolic):
-    """(model, inputs by name, expected outputs)"""
+    """(model, inputs by name, names of the inputs that are constants, expected outputs)"""
     model = onnx.load(str(case / "model.onnx"))
     data = case / "test_data_set_0"
     inputs = {info.name: read(data / f"input_{i}.pb") for i, info in enumerate(model.graph.input)}
     expected = [read(data / f"output_{i}.pb") for i in range(len(model.graph.output))]
-    for node in model.graph.node:
-        for position in CONSTANT_INPUTS.get(node.op_type, []):
-            name = node.input[position] if position < len(node.input) else ""
-            if name in inputs:
-                model.graph.initializer.append(numpy_helper.from_array(inputs.pop(name), name))
-                for i, info in enumerate(model.graph.input):
-                    if info.name == name:
-                        del model.graph.input[i]
-                        break
+    constants = {node.input[position] for node in model.graph.node for position in CONSTANT_INPUTS.get(node.op_type, [])
+                 if position < len(node.input) and node.input[position] in inputs}
     if symbolic:
         first = model.graph.input[0].type.tensor_type.shape.dim if model.graph.input else None
         if not first:
@@ -76,7 +69,7 @@ def prepare(case, symbolic):
                 dims[0].dim_param = "leading"
         for info in model.graph.output:
             info.type.tensor_type.ClearField("shape")
-    return model, inputs, expected
+    return model, inputs, constants, expected
 
 
 def run(tenon, case, symbolic):
@@ -84,14 +77,17 @@ def run(tenon, case, symbolic):
     prepared = prepare(case, symbolic)
     if prepared is None:
         return "skip"
-    model, inputs, expected = prepared
+    model, inputs, constants, expected = prepared
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         onnx.save(model, str(folder / "model.onnx"))
         command = [tenon, "run", "model.onnx", "--output", "out"]
         for i, (name, value) in enumerate(inputs.items()):
             np.save(folder / f"{i}.npy", np.asarray(value, order="C"))
-            command += ["--input", f"{re.sub('[^A-Za-z0-9_]', '_', name)}={i}.npy"]
+            if name in constants:
+                command += ["--constant", f"{name}={i}.npy"]
+            else:
+                command += ["--input", f"{re.sub('[^A-Za-z0-9_]', '_', name)}={i}.npy"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
         limit = next((words for pattern, words in LIMITS if re.search(pattern, case.name)), SYMBOLIC_LIMITS if symbolic else None)
         if done.returncode == 1 and limit and re.search(limit, done.stderr):
@@ -113,7 +109,7 @@ def run(tenon, case, symbolic):
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("tenon")
+    arguments.add_argument("tenon", type=lambda p: str(pathlib.Path(p).resolve()))
     arguments.add_argument("--filter", default="")
     arguments.add_argument("--symbolic", action="store_true")
     a = arguments.parse_args()

@@ -81,9 +81,10 @@ typedef struct TnCompiler {
   /* The payload that a code generator makes (ext/codegen.h). `codegen` as above, by the kind of the target. */
   int (*generate)(TnSession* session, const TnNode* module, const char* codegen, const TnValue* options, TnValue* ret);
 
-  /* The module that a model file holds. `frontend` is the id of a plugin, or null for the first that reads files of this
-   * extension. */
-  int (*import_model)(TnSession* session, const char* path, const char* frontend, TnValue* ret);
+  /* The module that a model file holds. `options`: none, or a map with any of
+   *   frontend   string   the id of a plugin; the first that reads files of this extension
+   *   constants  map      name of an input -> tensor on the CPU: the input becomes a constant */
+  int (*import_model)(TnSession* session, const char* path, const TnValue* options, TnValue* ret);
   /* Compiles a lowered module into an artifact, complete at `path` or not there at all. `options`: none, or a map with any
    * of
    *   codegen          string   the id of a plugin; the first for the kind of the target

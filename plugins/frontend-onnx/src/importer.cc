@@ -255,7 +255,8 @@ std::vector<int64_t> Importer::known_ints(size_t i, const char* what) {
       out.push_back(e.to<ir::IntImm>().value());
     }
   if (!elements || out.size() != elements->size())
-    refuse(TN_ERROR_UNSUPPORTED, std::string(what) + " must be constant; it is computed at run time");
+    refuse(TN_ERROR_UNSUPPORTED, std::string(what) + " must be constant; it is computed at run time",
+           "an input that is always the same can be given as a constant: --constant NAME=FILE.npy");
   return out;
 }
 
@@ -291,6 +292,34 @@ Node Importer::parameter(const ValueInfo& info) {
   return b.make<ir::Var>({tensor_type(shape, dtype), b.string(word)});
 }
 
+// "float32 (n, 3)"
+std::string Importer::text_of(const Node& param) const {
+  std::string text;
+  for (const Node& d : nodes(shape(param)))
+    text += (text.empty() ? "" : ", ") +
+            (d.is<ir::IntImm>() ? std::to_string(d.to<ir::IntImm>().value()) : std::string(d.to<ir::Var>().name()));
+  return dtype_text(dtype(param)) + " (" + text + ")";
+}
+
+// What the user gives for an input that is always the same; null when it is a parameter.
+Node Importer::given_constant(const ValueInfo& info, const Node& param) {
+  if (!TN_HAS(source_, constant)) return {};
+  Value given = tenon::call([&](TnValue* ret) { return source_->constant(source_->self, info.name.c_str(), ret); });
+  if (given.is_none()) return {};
+  const DLTensor& t = reinterpret_cast<const TnTensor*>(given.raw().as.object)->tensor;
+  std::vector<int64_t> dims(t.shape, t.shape + t.ndim);
+  bool fits = same_dtype(t.dtype, dtype(param)) && dims.size() == rank(param);
+  NodeRange declared = nodes(shape(param));
+  for (size_t i = 0; fits && i < dims.size(); ++i)
+    fits = !declared[i].is<ir::IntImm>() || declared[i].to<ir::IntImm>().value() == dims[i];
+  if (!fits)
+    throw Error(TN_ERROR_SHAPE,
+                "the constant given for the input '" + info.name + "' has another type or shape than the model says",
+                source_->name, "the input is " + text_of(param));
+  Value c = tenon::call([&](TnValue* ret) { return b.ir()->constant(b.ir()->self, &t, ret); });
+  return constant_of(reinterpret_cast<const TnConstant*>(c.raw().as.object), t.dtype, dims);
+}
+
 void Importer::convert(const OnnxNode& n) {
   node_ = &n;
   auto opset = model_.opsets.find(n.domain == "ai.onnx" ? "" : n.domain);
@@ -320,8 +349,13 @@ Value Importer::run() {
   std::vector<Node> params;
   for (const ValueInfo& info : model_.inputs) {
     if (initializers_.count(info.name)) continue;  // before IR version 4 weights are listed as inputs too
-    params.push_back(parameter(info));
-    values_[info.name] = params.back();
+    Node param = parameter(info);
+    if (Node given = given_constant(info, param)) {
+      values_[info.name] = given;
+      continue;
+    }
+    params.push_back(param);
+    values_[info.name] = param;
   }
   for (const OnnxNode& n : model_.nodes) convert(n);
   node_ = nullptr;

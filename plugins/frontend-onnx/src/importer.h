@@ -90,6 +90,8 @@ class Importer {
   Node constant_from(const void* data, DLDataType dtype, const std::vector<int64_t>& dims);
   Node tensor_type(const std::vector<Node>& shape, DLDataType dtype) const;
   Node parameter(const ValueInfo& info);
+  std::string text_of(const Node& param) const;
+  Node given_constant(const ValueInfo& info, const Node& param);
   std::string node_text() const;
 
   struct Known {

@@ -4,6 +4,9 @@
 namespace tenon::onnx {
 namespace {
 
+constexpr const char* kAsConstant =
+    "an input that is always the same can be given as a constant: --constant NAME=FILE.npy";
+
 std::vector<Node> dims_of(Importer& m, const Node& x) {
   std::vector<Node> dims;
   for (const Node& d : nodes(m.shape(x))) dims.push_back(d);
@@ -20,7 +23,9 @@ size_t axis_of(Importer& m, int64_t axis, size_t rank) {
 void reshape(Importer& m) {
   Node x = m.input(0);
   const std::vector<Node>* wanted = m.known(m.input(1));
-  if (!wanted) m.refuse(TN_ERROR_UNSUPPORTED, "the new shape is computed at run time from values that are not shapes");
+  if (!wanted)
+    m.refuse(TN_ERROR_UNSUPPORTED, "the new shape is computed at run time from values that are not shapes",
+             kAsConstant);
   std::vector<Node> dims, own = dims_of(m, x);
   for (size_t i = 0; i < wanted->size(); ++i) {
     auto* n = (*wanted)[i].as<ir::IntImm>();
@@ -96,7 +101,9 @@ void unsqueeze(Importer& m) {
 
 void expand(Importer& m) {
   const std::vector<Node>* wanted = m.known(m.input(1));
-  if (!wanted) m.refuse(TN_ERROR_UNSUPPORTED, "the new shape is computed at run time from values that are not shapes");
+  if (!wanted)
+    m.refuse(TN_ERROR_UNSUPPORTED, "the new shape is computed at run time from values that are not shapes",
+             kAsConstant);
   m.set_output(0, m.call("relax.broadcast_to", {m.input(0), m.shape_expr(*wanted)}));
 }
 

@@ -50,8 +50,8 @@ class CompilerSession {
   Map generate(const Node& module, const std::string& codegen, const Value& options) const {
     return map(invoke(c_->generate, module.get(), codegen.empty() ? nullptr : codegen.c_str(), options.ptr()));
   }
-  Node import_model(const std::string& path, const std::string& frontend) const {
-    return as_node(invoke(c_->import_model, path.c_str(), frontend.empty() ? nullptr : frontend.c_str()));
+  Node import_model(const std::string& path, const Value& options) const {
+    return as_node(invoke(c_->import_model, path.c_str(), options.ptr()));
   }
   void compile(const Node& module, const std::string& path, const Value& options) const {
     invoke(c_->compile, module.get(), path.c_str(), options.ptr());

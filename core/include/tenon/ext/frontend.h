@@ -20,6 +20,9 @@ typedef struct TnModelSource {
   int (*view)(void* self, uint64_t offset, uint64_t size, TnValue* ret);
   /* A constant in another file beside the model; `size` UINT64_MAX for all that is left. */
   int (*external)(void* self, const char* name, uint64_t offset, uint64_t size, TnValue* ret);
+  /* The tensor that the user gives for the model's input of this name, which then is a constant and no parameter; none
+   * when it stays a parameter. Ask for each input: the host refuses names that no one asked for. */
+  int (*constant)(void* self, const char* input, TnValue* ret);
 } TnModelSource;
 
 #define TN_FRONTEND "tenon.frontend/1"
