@@ -38,7 +38,7 @@ Value describe_plugin(Session& session, const PluginInfo& p) {
     e.emplace_back("codegen", b.map({{"targets", texts_value(b, p.codegen->targets)},
                                      {"formats", texts_value(b, p.codegen->formats)},
                                      {"options", schemas_value(b, p.codegen->options)}}));
-  if (p.executor) e.emplace_back("executor", b.map({{"options", schemas_value(b, p.executor->options)}}));
+  if (p.executor) e.emplace_back("executor", b.map({{"bounded", Value(p.executor->bounded)}, {"options", schemas_value(b, p.executor->options)}}));
   if (p.frontend) e.emplace_back("frontend", b.map({{"extensions", texts_value(b, p.frontend->extensions)}}));
   return b.map(e);
 }

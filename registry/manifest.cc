@@ -161,8 +161,18 @@ class ManifestReader {
   void read_executor(const Yaml& node) {
     ExecutorInfo executor;
     if (!node.is_null()) {
-      if (!r_.map(node, "'executor'", {{"options"}})) return;
+      if (!r_.map(node, "'executor'", {{"bounded"}, {"options"}})) return;
       if (const Yaml* options = node.find("options")) executor.options = r_.option_schemas(*options, "the executor");
+      executor.bounded = r_.boolean(node, "bounded", false);
+      auto has_int = [&](std::string_view name) {
+        for (const OptionSchema& o : executor.options)
+          if (o.name == name) return o.type == OptionType::kInt;
+        return false;
+      };
+      for (const char* name : {"max_steps", "max_bytes"})
+        if (executor.bounded && !has_int(name))
+          r_.complain(node, "'bounded' needs the option '" + std::string(name) + "' of type int",
+                      "an executor is bounded when callers can limit its steps and its memory");
     }
     p_.executor = std::move(executor);
   }

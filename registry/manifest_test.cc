@@ -86,6 +86,17 @@ TEST_F(Manifest, ChecksOps) {
             "m.yaml:9:5 an op is a map of keys and values, not 'tir.sin'\n");
 }
 
+TEST_F(Manifest, AsksBoundedExecutorsForTheirBounds) {
+  const std::string head =
+      "id: x\nversion: 0.1.0\ntier: stable-c\nsummary: s\nlibrary: x.so\nprovides: [tenon.executor/1]\n";
+  EXPECT_EQ(
+      complaints(head + "executor: {bounded: true, options: {max_steps: {type: int}, max_bytes: {type: string}}}\n"),
+      "m.yaml:7:11 'bounded' needs the option 'max_bytes' of type int; an executor is bounded when "
+      "callers can limit its steps and its memory\n");
+  EXPECT_EQ(complaints(head + "executor: {bounded: true, options: {max_steps: {type: int}, max_bytes: {type: int}}}\n"),
+            "");
+}
+
 TEST_F(Manifest, ReadsAWholeOne) {
   ManifestResult r = parse_manifest(
       b_,

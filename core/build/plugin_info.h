@@ -25,6 +25,7 @@ struct CodegenInfo {
 
 struct ExecutorInfo {
   OptionSchemas options;
+  bool bounded = false;  // keeps to its options max_steps and max_bytes, and runs nothing but the IR
 };
 
 struct FrontendInfo {

@@ -13,7 +13,7 @@
 
 namespace tenon {
 
-Session::Session(PluginProvider& provider) : provider_(provider), builder_(tn_runtime(), ir_.table()) {
+Session::Session(PluginProvider& provider) : provider_(provider), builder_(tn_runtime(), ir_.table()), constants_(ir_.constants()), execute_(*this) {
   environment_.builder = &builder_;
   environment_.cancelled = [this] { return cancelled_.load(); };
   environment_.target = parse_target(builder_, "cpu");
@@ -33,6 +33,8 @@ const void* Session::service(std::string_view id) {
   if (id == TN_HOST_IR) return ir_.table();
   if (id == TN_HOST_ARITH) return &arith_table();
   if (id == TN_HOST_OPS) return ops_->table();
+  if (id == TN_HOST_CONSTANTS) return constants_.table();
+  if (id == TN_HOST_EXECUTE) return execute_.table();
   if (id.starts_with("tenon.host.")) return nullptr;
   size_t colon = id.find(':');
   std::string_view plugin = colon == std::string_view::npos ? "" : id.substr(0, colon);

@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "build/constant_service.h"
+#include "build/execute_service.h"
 #include "build/ir_service.h"
 #include "build/op_service.h"
 #include "build/plugin_instances.h"
@@ -42,6 +44,9 @@ class Session : public PassSource {
   RunResult run(const Node& module, const Pipeline& pipeline, const RunOptions& options);
   PassCode open(const PassInfo& pass) override;
 
+  // Builder, target and cancellation, for what runs plugins on behalf of the session.
+  const CompileEnvironment& environment() const { return environment_; }
+
   // External functions by name, for modules loaded from then on. None removes one.
   void register_function(const std::string& name, const Value& function);
   // A map from each public function's name to a function value. An empty executor id: the first that is installed.
@@ -71,6 +76,8 @@ class Session : public PassSource {
   std::vector<Diagnostic> diagnostics_;
   std::unique_ptr<PluginInstances> instances_;
   std::unique_ptr<OpService> ops_;
+  ConstantService constants_;
+  ExecuteService execute_;
 };
 
 }  // namespace tenon

@@ -135,6 +135,16 @@ uint64_t ConstantStore::size() const {
   return total_;
 }
 
+ConstantDraft::ConstantDraft(uint64_t size)
+    : mapping_(map_memory(std::max<uint64_t>(size, 1), "memory")), size_(size) {}
+
+void* ConstantDraft::data() const { return mapping_->data(); }
+
+Constant ConstantDraft::seal() const {
+  mprotect(mapping_->data(), mapping_->size(), PROT_READ);
+  return make_constant(mapping_, mapping_->data(), size_, 0, digest_of(mapping_->data(), size_));
+}
+
 Constant constant_from_file(const std::string& path, uint64_t offset, uint64_t size, std::string_view digest) {
   File file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) throw Error(TN_ERROR_IO, std::string("cannot map the constant data: ") + std::strerror(errno), path);

@@ -46,6 +46,20 @@ class ConstantStore {
   int chunks_ = 0;
 };
 
+// Memory of zeros for a constant whose bytes are yet to be computed.
+class ConstantDraft {
+ public:
+  explicit ConstantDraft(uint64_t size);
+  void* data() const;
+  uint64_t size() const { return size_; }
+  // The constant. The memory is protected against writing from now on, and outlives the draft with the constant.
+  Constant seal() const;
+
+ private:
+  std::shared_ptr<internal::Mapping> mapping_;
+  uint64_t size_;
+};
+
 // A constant whose bytes lie in a file, which is mapped read-only. `digest` is taken on trust when given, else
 // computed. Throws TN_ERROR_IO when the file cannot be read and TN_ERROR_ARGUMENT when the range lies outside of it.
 Constant constant_from_file(const std::string& path, uint64_t offset, uint64_t size, std::string_view digest = {});

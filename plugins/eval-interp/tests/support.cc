@@ -28,6 +28,8 @@ const Builder& builder() {
   return b;
 }
 
+const void* service(const char* id) { return shared().compiler->service(shared().session, id); }
+
 Map load(const Node& module, const Map& imports, const Map& options) {
   const TnCompiler* compiler = shared().compiler;
   TnSession* session = shared().session;

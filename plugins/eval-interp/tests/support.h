@@ -13,6 +13,9 @@ namespace tenon::test {
 
 const Builder& builder();
 
+// A service of the session.
+const void* service(const char* id);
+
 // Loads a module into eval-interp: its public functions.
 Map load(const Node& module, const Map& imports = {}, const Map& options = {});
 // The one function of a module that has one.

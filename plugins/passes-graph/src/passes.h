@@ -15,6 +15,8 @@ struct PassesGraph : PluginInstance {
 Value normalize(PassesGraph& self, const PassArgs& args, const Node& function);
 // x = R.exp(a)   ->   x = R.call_tir(cls.exp, (a,), out_ty=...), and a tir.PrimFunc `exp`
 Value legalize(PassesGraph& self, const PassArgs& args, const Node& module);
+// t = R.call_tir(cls.transpose, (R.const(...),), ...)   ->   R.const(...) where t was used
+Value fold_constants(PassesGraph& self, const PassArgs& args, const Node& module);
 // x = R.exp(a), never used   ->   nothing
 Value eliminate_dead(PassesGraph& self, const PassArgs& args, const Node& function);
 // functions without `global_symbol` that nothing calls   ->   nothing

@@ -11,6 +11,7 @@ constexpr FunctionPass<PassesGraph> function_rows[] = {
 
 constexpr ModulePass<PassesGraph> module_rows[] = {
     {"legalize", &legalize},
+    {"fold-constants", &fold_constants},
     {"remove-unused-functions", &remove_unused_functions},
     {"lower-to-host", &lower_to_host},
 };
