@@ -1,6 +1,7 @@
 #include "build/op_service.h"
 
 #include "build/catalog.h"
+#include "diag/suggest.h"
 #include "pass/compile_context.h"
 
 namespace tenon {
@@ -46,6 +47,12 @@ OpService::OpService(const Builder& b, PluginProvider& provider, PluginInstances
                        TnValue* ret) -> int {
     auto* ops = static_cast<OpService*>(self);
     return guard(ops->b_.runtime(), ret, [&] { return ops->evaluate(context, Builder::borrow(call), args, n); });
+  };
+  table_.suggest = [](void* self, const char* id, TnValue* ret) -> int {
+    auto* ops = static_cast<OpService*>(self);
+    return guard(ops->b_.runtime(), ret, [&] {
+      return ops->b_.string(did_you_mean(id, ops->op_table().ids(), "no installed plugin declares it"));
+    });
   };
 }
 

@@ -26,8 +26,8 @@ constexpr AttrType kAttrTypes[] = {
 constexpr std::string_view kLevels[] = {"loop", "graph"};
 constexpr std::string_view kEffects[] = {"pure", "read", "write", "opaque"};
 constexpr std::string_view kFunctions[] = {"infer_type", "compute", "evaluate"};
-constexpr std::string_view kRowKeys[] = {"id",      "revision", "level",     "args",    "attrs",
-                                         "effects", "result",   "functions", "summary", "plugin"};
+constexpr std::string_view kRowKeys[] = {"id",     "revision",  "level",   "args",   "attrs",      "effects",
+                                         "result", "functions", "summary", "plugin", "commutative"};
 constexpr std::string_view kAttrKeys[] = {"type", "default", "summary", "choices"};
 
 const AttrType* attr_type(std::string_view name) {
@@ -141,6 +141,11 @@ OpRecord read_row(const Map& row, std::string_view plugin, std::string_view orig
   for (const std::string& f : op.functions)
     if (std::find(std::begin(kFunctions), std::end(kFunctions), f) == std::end(kFunctions))
       r.refuse("`functions` names the unknown `" + f + "`", did_you_mean(f, words(kFunctions)));
+  if (const Value* commutative = row.find("commutative")) {
+    if (!commutative->is_bool()) r.refuse("`commutative` must be true or false");
+    if (commutative->as_bool() && (op.args.size() != 2 || op.variadic))
+      r.refuse("`commutative` is for operators of two arguments");
+  }
   op.plugin = plugin;
   op.origin = origin;
   Builder b = core_builder();

@@ -42,7 +42,7 @@ struct OpRecord {
 class OpTable {
  public:
   // Adds one row of a manifest's `ops`:
-  //   {id, revision, level, args, attrs: {NAME: {type, default}}, effects, result, functions}
+  //   {id, revision, level, args, attrs: {NAME: {type, default}}, effects, result, functions, commutative}
   // Throws TN_ERROR_ARGUMENT for a row that is not well formed, and TN_ERROR_DUPLICATE naming both origins.
   void add(const Map& row, std::string_view plugin, std::string_view origin);
 

@@ -161,7 +161,7 @@ struct Opening {
       if (!f) {
         char text[512];
         snprintf(text, sizeof text, "the artifact needs the external function '%.300s'", text_of(name));
-        return make_error(TN_ERROR_NOT_FOUND, text, path, "pass it among the imports when the artifact is opened",
+        return make_error(TN_ERROR_NOT_FOUND, text, path, "pass it among the imports of TnRuntime.artifact_open",
                           nullptr, ret);
       }
       a->imports[i] = reinterpret_cast<TnFunction*>(f->as.object);

@@ -94,6 +94,8 @@ WORD(TnHostOps, 1, self);
 WORD(TnHostOps, 2, find);
 WORD(TnHostOps, 3, infer_type);
 WORD(TnHostOps, 4, compute);
+WORD(TnHostOps, 5, evaluate);
+WORD(TnHostOps, 6, suggest);
 WORD(TnOp, 1, infer_type);
 WORD(TnOp, 2, compute);
 WORD(TnOp, 3, evaluate);
