@@ -1,5 +1,7 @@
 #include "harness.h"
 
+#include <unistd.h>
+
 #include <fstream>
 #include <sstream>
 
@@ -30,6 +32,7 @@ void Session::provide(const char* name, Native function) {
         context, [](void* c) { delete static_cast<Context*>(c); }, ret);
   });
   call([&](TnValue* ret) { return compiler_->register_function(session_, name, value.ptr(), ret); });
+  provided_.emplace_back(name, value);
 }
 
 std::string read_program(const std::string& file) {
@@ -78,6 +81,34 @@ Map Session::load(const std::string& file, const Executor& executor) {
   const Value functions =
       call([&](TnValue* ret) { return compiler_->load(session_, module.get(), executor.plugin, none.ptr(), ret); });
   return functions.ref<Map>();
+}
+
+Node Session::transform(const Node& module, const std::vector<std::string>& stages) {
+  const Value none;
+  std::vector<Value> list;
+  for (const std::string& stage : stages) list.push_back(builder_.string(stage));
+  const bool by_name = stages.size() == 1 && stages[0].find(':') == std::string::npos;
+  const Value pipeline = by_name ? list[0] : Value(builder_.array(list));
+  const Value result = call(
+      [&](TnValue* ret) { return compiler_->run_pipeline(session_, module.get(), pipeline.ptr(), none.ptr(), ret); });
+  return as_node(*result.ref<Map>().find("module"));
+}
+
+Map Session::load_module(const Node& module, const char* plugin) {
+  const Value none;
+  return call([&](TnValue* ret) { return compiler_->load(session_, module.get(), plugin, none.ptr(), ret); })
+      .ref<Map>();
+}
+
+Map Session::load_artifact(const Node& module) {
+  const Value none;
+  std::string path = ::testing::TempDir() + "programs_" + std::to_string(getpid()) + ".so";
+  call([&](TnValue* ret) { return compiler_->compile(session_, module.get(), path.c_str(), none.ptr(), ret); });
+  const Value imports = builder_.map(provided_);
+  const Value opened =
+      call([&](TnValue* ret) { return compiler_->runtime->artifact_open(path.c_str(), imports.ptr(), 1, ret); });
+  unlink(path.c_str());
+  return opened.ref<Map>().find("functions")->ref<Map>();
 }
 
 Value invoke(const Map& functions, const char* name, std::vector<Value> args) {

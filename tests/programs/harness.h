@@ -40,6 +40,11 @@ class Session {
   void provide(const char* name, std::function<Value(const TnValue* args, int32_t n)> function);
   // The functions of a program.
   Map load(const std::string& file, const Executor& executor);
+  // The module after stages "PLUGIN:PASS" or "PLUGIN:PASS{options}", or after the stages of one pipeline by name.
+  Node transform(const Node& module, const std::vector<std::string>& stages);
+  Map load_module(const Node& module, const char* plugin);
+  // The functions of the artifact that a lowered module becomes; what was provided serves its imports.
+  Map load_artifact(const Node& module);
   // The text of a program, parsed.
   Node parse(const std::string& file) { return parse_text(read_program(file), file); }
   Node parse_text(const std::string& text, const std::string& name);
@@ -52,6 +57,7 @@ class Session {
   const TnCompiler* compiler_;
   TnSession* session_ = nullptr;
   Builder builder_;
+  Builder::Entries provided_;
 };
 
 template <class T>

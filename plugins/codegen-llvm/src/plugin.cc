@@ -89,8 +89,8 @@ int load(void* instance, const TnContext* context, const TnNode* module, const T
     for (const std::string& name : c.imports) {
       const Value* f = offered.find(name);
       if (!f || f->type_index() != TN_FUNCTION)
-        throw Error(TN_ERROR_NOT_FOUND, "the module calls the external function '" + name + "', which was not given",
-                    {}, "pass a function of this name in the imports");
+        throw Error(TN_ERROR_NOT_FOUND, "the external function '" + name + "' was not given", {},
+                    "register it with TnCompiler.register_function before the module is loaded");
       loaded->import_values.push_back(*f);
       loaded->imports.push_back(reinterpret_cast<TnFunction*>(f->raw().as.object));
     }

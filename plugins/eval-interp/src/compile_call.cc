@@ -154,7 +154,8 @@ Operand FunctionCompiler::call_external(const ir::Call& c, std::string_view name
     std::string known;
     for (const Map::Entry& e : scope_.imports) known += (known.empty() ? "" : ", ") + std::string(e.key());
     refuse(TN_ERROR_NOT_FOUND, "the external function '" + site.name + "' was not given", c,
-           "pass it among the imports, which are: " + (known.empty() ? "none" : known));
+           "register it with TnCompiler.register_function before the module is loaded; registered are: " +
+               (known.empty() ? "none" : known));
   }
   site.import = Ref<TnFunction>::share(reinterpret_cast<const TnFunction*>(import->raw().as.object));
   site.args = arguments(c, first_arg);

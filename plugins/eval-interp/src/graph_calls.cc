@@ -62,7 +62,7 @@ const Ref<TnFunction>& GraphRun::external(const Node& callee) const {
   auto it = program().imports.find(name);
   if (it == program().imports.end())
     fail_at(callee, TN_ERROR_NOT_FOUND, "the external function '" + std::string(name) + "' was not given",
-            "register it before the module is loaded");
+            "register it with TnCompiler.register_function before the module is loaded");
   return it->second;
 }
 
