@@ -3,6 +3,7 @@
   plugin_alone.py install --build BUILD --work WORK         the SDK into WORK/sdk
   plugin_alone.py build NAME --source TREE --work WORK      the plugin TREE/plugins/NAME in WORK/NAME
   plugin_alone.py build NAME --folder FOLDER --source TREE --work WORK      a plugin elsewhere in the tree
+  plugin_alone.py demo --source TREE --work WORK            the demo with the libraries built alone: the same artifact
   plugin_alone.py mutations --source TREE --work WORK       plugins that lean on the checkout must fail
 """
 import argparse
@@ -76,6 +77,31 @@ def build(name: str, origin: pathlib.Path, work: pathlib.Path, checkout: pathlib
     print(run(["ctest", "--output-on-failure", "--no-tests=error", f"-j{os.cpu_count()}"], output, env)[-2000:])
 
 
+def demo(source: pathlib.Path, work: pathlib.Path):
+    """The digits model, compiled and run with the plugins of the tree and with those built alone."""
+    sdk, digits = work / "demo-sdk", source / "sdk/examples/digits"
+    shutil.rmtree(sdk, ignore_errors=True)
+    shutil.copytree(work / "sdk", sdk, copy_function=os.link)
+    names = sorted(p.name for p in (work / "sdk/lib/tenon/plugins").iterdir())
+    for name in names:
+        built = work / name / "build/lib/tenon/plugins" / name
+        if not built.is_dir():
+            raise Failed(f"{name} was not built alone: run structure/plugin_alone/{name} first")
+        shutil.rmtree(sdk / "lib/tenon/plugins" / name)
+        shutil.copytree(built, sdk / "lib/tenon/plugins" / name)
+    said = []
+    for prefix in (work / "sdk", sdk):
+        artifact, out = work / "digits.so", work / "digits-out"
+        run([prefix / "bin/tenon", "compile", digits / "digits.onnx", "-o", artifact], work)
+        run([prefix / "bin/tenon", "run", artifact, "--input", f"images={digits}/images.npy", "--output", out], work)
+        said.append((artifact.read_bytes(), (out / "result.npy").read_bytes()))
+    if said[0][0] != said[1][0]:
+        raise Failed("the artifact of the demo differs with the plugins built alone")
+    if said[0][1] != said[1][1]:
+        raise Failed("the demo's result differs with the plugins built alone")
+    print(f"{len(names)} plugins built alone: the same artifact of {len(said[0][0])} bytes, the same result")
+
+
 CMAKE = """cmake_minimum_required(VERSION 3.25)
 project(probe LANGUAGES C)
 find_package(Tenon REQUIRED)
@@ -131,7 +157,7 @@ def mutations(source: pathlib.Path, work: pathlib.Path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("verb", choices=["install", "build", "mutations"])
+    parser.add_argument("verb", choices=["install", "build", "demo", "mutations"])
     parser.add_argument("name", nargs="?")
     parser.add_argument("--source", type=pathlib.Path)
     parser.add_argument("--folder", type=pathlib.Path)
@@ -145,6 +171,8 @@ def main():
             source = args.source.resolve()
             origin = args.folder.resolve() if args.folder else source / "plugins" / args.name
             build(args.name, origin, args.work.resolve(), source)
+        elif args.verb == "demo":
+            demo(args.source.resolve(), args.work.resolve())
         else:
             mutations(args.source.resolve(), args.work.resolve())
     except Failed as e:

@@ -184,6 +184,19 @@ static inline void tn_value_release(const TnValue* value) {
   if (tn_is_object(value)) tn_object_release(value->as.object);
 }
 
+/* The value of a key, borrowed; null when `map` is no map or has no such key. */
+static inline const TnValue* tn_map_find(const TnValue* map, const char* key) {
+  if (map->type_index != TN_MAP) return (const TnValue*)0;
+  const TnMap* m = (const TnMap*)map->as.object;
+  for (size_t i = 0; i < m->size; ++i) {
+    const TnString* k = (const TnString*)m->data[i].key.as.object;
+    size_t n = 0;
+    while (n < k->size && key[n] == k->data[n] && key[n]) ++n;
+    if (n == k->size && !key[n]) return &m->data[i].value;
+  }
+  return (const TnValue*)0;
+}
+
 /* ---- The entry of a plugin ---------------------------------------------------------------------------------- */
 
 struct TnRuntime; /* runtime.h */

@@ -22,12 +22,6 @@ static int is_text(const TnValue* v, const char* text) {
   return s->size == n && memcmp(s->data, text, n) == 0;
 }
 
-static const TnValue* find(const TnMap* map, const char* key) {
-  for (size_t i = 0; i < map->size; ++i)
-    if (is_text(&map->data[i].key, key)) return &map->data[i].value;
-  return NULL;
-}
-
 /* The index of a slot by its name in the kind's schema; -1 when it has none. */
 static int32_t slot_index(const TnHostIr* ir, uint32_t kind, const char* name) {
   const TnKindSchema* schema = ir->schema(ir->self, kind);
@@ -109,7 +103,7 @@ static int with_slot(const Order* self, const TnNode* node, int32_t slot, const 
 static int run_function(void* instance, const TnContext* context, const char* pass, const char* name,
                         const TnNode* function, const TnValue* options, TnValue* ret) {
   const Order* self = (const Order*)instance;
-  const TnValue* side = find((const TnMap*)options->as.p, "side");
+  const TnValue* side = tn_map_find(options, "side");
   Move move = {self, side && is_text(side, "left"), 0};
   TnValue tree = {TN_NODE, 0, {0}}, rewritten, attrs;
   (void)context, (void)pass, (void)name;
