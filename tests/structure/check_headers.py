@@ -10,12 +10,9 @@ COMPILERS = [(("gcc",), ("g++",)), (("clang-19", "clang"), ("clang++-19", "clang
 
 
 def compilers():
-    """(C compiler, C++ compiler) pairs that are installed."""
+    """(C compiler, C++ compiler) pairs; None for what is not installed."""
     for c_names, cxx_names in COMPILERS:
-        c = next(filter(None, map(shutil.which, c_names)), None)
-        cxx = next(filter(None, map(shutil.which, cxx_names)), None)
-        if c and cxx:
-            yield c, cxx
+        yield tuple(next(filter(None, map(shutil.which, names)), None) for names in (c_names, cxx_names))
 
 
 def headers(source: pathlib.Path):
@@ -40,7 +37,10 @@ def cases(source: pathlib.Path):
 def check(source: pathlib.Path, build: pathlib.Path):
     complaints = []
     include = [f"-I{source / r}" for r in ("core/include", "sdk/include")]
-    for c, cxx in compilers():
+    for (c, cxx), (names, _) in zip(compilers(), COMPILERS):
+        if not c or not cxx:
+            complaints.append(f"{names[0]} is not installed: the headers are not checked with it")
+            continue
         for what, names, language, standard in cases(source):
             command = [c if language == "c" else cxx, "-x", language, f"-std={standard}", *WARNINGS, *include, "-"]
             unit = "".join(f"#include <{n}>\n" for n in names) + "typedef int not_empty;\n"
