@@ -5,6 +5,10 @@
 
 namespace tenon::backend {
 
+// How many iterations of a parallel loop a thread is worth, at least: an integer, or an expression where the loop
+// stands.
+constexpr const char* kGrain = "tenon.grain";
+
 // What a parallel body needs from around it, in order of first use.
 struct ParallelEmitter {
   std::vector<std::pair<const TnNode*, llvm::Value*>> vars;
@@ -81,7 +85,14 @@ void FunctionEmitter::stmt_parallel(const tir::For& s) {
   ir_.SetInsertPoint(some);
   llvm::Value* threads = ir_.CreateZExt(call_runtime(offsetof(TnRuntime, thread_count), i32, {}), ir_.getInt64Ty());
   llvm::Value* wide_count = ir_.CreateSExt(count, ir_.getInt64Ty());
-  llvm::Value* shares = ir_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, threads, wide_count);
+  llvm::Value* most = wide_count;
+  if (const Value* grain = s.annotations().find(kGrain)) {
+    llvm::Value *one = ir_.getInt64(1), *each = grain->is_node() ? index(as_node(*grain))
+                                                                 : ir_.getInt64(static_cast<uint64_t>(grain->as_int()));
+    each = ir_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, each, one);
+    most = ir_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, ir_.CreateSDiv(wide_count, each), one);
+  }
+  llvm::Value* shares = ir_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, threads, most);
   propagate(
       call_runtime(offsetof(TnRuntime, parallel_for), i32, {task, closure, ir_.CreateTrunc(shares, i32), frame_.ret}));
   ir_.CreateBr(end);

@@ -69,7 +69,7 @@ void check_features(const TargetSpec& spec, const std::set<std::string>& names) 
 
 int preferred_vector_bits(const llvm::Triple& triple, const std::set<std::string>& features) {
   if (!triple.isX86()) return 0;
-  return features.count("+avx512f") ? 512 : features.count("+avx") ? 256 : 128;
+  return features.count("+avx512f") ? 512 : features.count("+avx") || features.count("+avx2") ? 256 : 128;
 }
 
 }  // namespace
