@@ -1,7 +1,9 @@
 #include "build/ir_service.h"
 
 #include <filesystem>
+#include <optional>
 
+#include "arith/analyzer.h"
 #include "ir/bytes.h"
 #include "ir/ir_table.h"
 #include "ir/verify.h"
@@ -28,8 +30,7 @@ IrService::IrService() : table_(ir_table()) {
   };
   table_.verify = [](void* self, const TnNode* module, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] {
-      auto& ops = static_cast<IrService*>(self)->ops_;
-      verify_module(Builder::borrow(module), ops ? &ops() : nullptr);
+      static_cast<IrService*>(self)->verify(Builder::borrow(module));
       return Value();
     });
   };
@@ -39,6 +40,19 @@ IrService::IrService() : table_(ir_table()) {
       return decode_tree({data, size}, [&](std::string_view digest, uint64_t) { return constants.find(digest); });
     });
   };
+}
+
+void IrService::verify(const Node& module) {
+  std::optional<Analyzer> analyzer;
+  Builder b = core_builder();
+  VerifyServices services;
+  services.ops = ops_ ? &ops_() : nullptr;
+  services.differ = [&](const Node& x, const Node& y) {
+    if (!analyzer) analyzer.emplace();
+    return analyzer->can_prove(b.ne(x, y));
+  };
+  if (make_inference_) services.infer_type = make_inference_(module);
+  verify_module(module, services);
 }
 
 Node IrService::parse(std::string_view text, const std::string& file) {

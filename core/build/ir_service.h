@@ -23,6 +23,9 @@ class IrService {
   ConstantStore& constants() { return constants_; }
   // What the text form asks about operators. Until then every operator is accepted.
   void set_ops(const std::function<const OpTable&()>& ops) { ops_ = ops; }
+  // What the verifier asks about calls of operators: made for one module, it gives the type of one of its calls.
+  using TypeInference = std::function<Value(const Node& call)>;
+  void set_inference(const std::function<TypeInference(const Node& module)>& make) { make_inference_ = make; }
 
   // I.data("sha256:...") is found among the session's constants, or in the folder data/ beside `file`.
   Node parse(std::string_view text, const std::string& file);
@@ -30,12 +33,14 @@ class IrService {
   std::string print(const Value& tree, const Map& options);
 
  private:
+  void verify(const Node& module);
   Value find_op(std::string_view id);
   Value find_constant(std::string_view digest, const std::string& file);
 
   TnHostIr table_;
   ConstantStore constants_;
   std::function<const OpTable&()> ops_;
+  std::function<TypeInference(const Node& module)> make_inference_;
 };
 
 }  // namespace tenon

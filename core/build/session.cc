@@ -22,6 +22,10 @@ Session::Session(PluginProvider& provider) : provider_(provider), builder_(tn_ru
       [](void* self, const char* id) -> const void* { return static_cast<Session*>(self)->service(id); });
   ops_ = std::make_unique<OpService>(builder_, provider, *instances_);
   ir_.set_ops([this]() -> const OpTable& { return ops_->op_table(); });
+  ir_.set_inference([this](const Node& module) -> IrService::TypeInference {
+    auto context = std::make_shared<CompileContext>(environment_, module, "verify");
+    return [this, context](const Node& call) { return ops_->infer_type(context->c(), call); };
+  });
 }
 
 Session::~Session() {

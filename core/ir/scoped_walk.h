@@ -73,6 +73,14 @@ class ScopedWalk {
       if (frames_[k].node && frames_[k].node->span) return frames_[k].node->span;
     return nullptr;
   }
+  // The innermost relax.VarBinding or relax.MatchCast in whose slots the visit stands, or null.
+  const TnNode* enclosing_binding() {
+    for (size_t k = frames_.size(); k-- > 0;) {
+      const TnNode* n = frames_[k].node;
+      if (n && (n->kind == TN_KIND_relax_VarBinding || n->kind == TN_KIND_relax_MatchCast)) return n;
+    }
+    return nullptr;
+  }
   size_t depth() const { return frames_.size(); }
 
  private:

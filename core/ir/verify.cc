@@ -1,12 +1,17 @@
 #include "ir/verify.h"
 
+#include <map>
+
 #include "diag/suggest.h"
 #include "ir/make.h"
 #include "ir/scoped_walk.h"
 #include "ir/span.h"
-#include "ir/verify_loop.h"
+#include "ir/verify_graph.h"
+#include "ir/verify_parts.h"
 
 namespace tenon {
+
+using verify_parts::borrowed;
 namespace {
 
 // Follows one function and applies the rules of scopes; hands the nodes of loop functions to their rules.
@@ -19,12 +24,19 @@ class FunctionVerifier : public ScopeVisitor {
     bool in_scope = false;
   };
 
-  FunctionVerifier(const Node& module, const OpTable* ops, PointerMap<Definition>& definitions)
-      : module_(module.to<ir::Module>()), loop_(module_, ops), definitions_(definitions), walk_(*this) {}
+  FunctionVerifier(const ir::Module& module, const VerifyServices& services, CallGraph& calls,
+                   PointerMap<Definition>& definitions)
+      : module_(module),
+        loop_(module, services.ops),
+        graph_(module, services, loop_, calls, [this](const TnNode* v) { return is_in_scope(v); }),
+        definitions_(definitions),
+        walk_(*this) {}
 
   void run(std::string_view name, const Node& function) {
     function_ = function.get();
     is_loop_ = function.is<tir::PrimFunc>();
+    is_graph_ = function.is<relax::Function>();
+    if (is_graph_) graph_.begin(name, function.to<relax::Function>());
     Value tree(function);
     try {
       walk_.run(tree.raw());
@@ -33,8 +45,8 @@ class FunctionVerifier : public ScopeVisitor {
       std::string where = location_text(span_ ? span_ : walk_.span());
       if (where.empty()) where = std::string(name) + (path.empty() ? "" : ": " + path);
       throw Error(TN_ERROR_VERIFY,
-                  "in function `" + std::string(name) + "`" + (path.empty() ? "" : ", at " + path) + ": " + v.message +
-                      " [" + v.rule + "]",
+                  "in function `" + std::string(name) + "`" + (path.empty() ? "" : ", at " + path) + binding_text() +
+                      ": " + v.message + " [" + v.rule + "]",
                   where, v.hint);
     }
   }
@@ -48,9 +60,18 @@ class FunctionVerifier : public ScopeVisitor {
       if (seen_.size() == before) return Below::kSkip;
     }
     if (n->kind == ir::GlobalVar::kKind) check_global(n);
-    if (is_loop_) loop_.check(Node(n), walk_.enclosing());
+    if (is_loop_) loop_.check(borrowed(n), walk_.enclosing());
+    if (is_graph_) graph_.check(borrowed(n), walk_.enclosing());
     span_ = nullptr;
     return Below::kEnter;
+  }
+
+  void leave(const TnNode* n) {
+    if (!is_graph_ || n->kind != relax::DataflowBlock::kKind) return;
+    span_ = n->span;
+    graph_.leave(borrowed(n));
+    seen_.clear();  // what it bound can no longer be used
+    span_ = nullptr;
   }
 
   void define(const TnNode* n, bool by_shape) {
@@ -65,12 +86,16 @@ class FunctionVerifier : public ScopeVisitor {
       throw Violation{"single-definition", name_of(n) + " is defined in two places",
                       "make the definitions of the second place anew (renew)"};
     d = {function_, by, true};
-    if (is_loop_) loop_.check_definition(Node(n));
+    if (is_loop_) loop_.check_definition(borrowed(n));
+    if (is_graph_) graph_.check_definition(borrowed(n));
     span_ = nullptr;
   }
 
   void use(const TnNode* n, bool in_scope) {
-    if (in_scope) return;
+    if (in_scope) {
+      if (is_graph_) graph_.check_use(n);
+      return;
+    }
     Definition* d = definitions_.find(n);
     if (!d) throw Violation{"scope", name_of(n) + " is used but not defined before"};
     if (d->function != function_) throw Violation{"owner", name_of(n) + " belongs to another function"};
@@ -83,6 +108,23 @@ class FunctionVerifier : public ScopeVisitor {
   }
 
  private:
+  bool is_in_scope(const TnNode* v) {
+    Definition* d = definitions_.find(v);
+    return d && d->in_scope && d->function == function_;
+  }
+
+  // In graph functions, which say little by their paths: what is being bound.
+  std::string binding_text() {
+    const TnNode* binding = is_graph_ ? walk_.enclosing_binding() : nullptr;
+    if (!binding) return {};
+    uint32_t slot = binding->kind == relax::VarBinding::kKind ? uint32_t{relax::VarBindingSlot::var}
+                                                              : uint32_t{relax::MatchCastSlot::var};
+    const TnValue& var = binding->slots[slot];
+    if (var.type_index != TN_NODE || reinterpret_cast<const TnNode*>(var.as.object)->kind != ir::Var::kKind) return {};
+    const TnNode* v = reinterpret_cast<const TnNode*>(var.as.object);
+    return " (`" + std::string(string_view_of(v->slots[ir::VarSlot::name])) + "`)";
+  }
+
   void check_global(const TnNode* n) {
     std::string_view name = string_view_of(n->slots[ir::GlobalVarSlot::name]);
     if (module_.functions().find(name)) return;
@@ -93,13 +135,83 @@ class FunctionVerifier : public ScopeVisitor {
 
   const ir::Module& module_;
   LoopRules loop_;
+  GraphRules graph_;
   PointerMap<Definition>& definitions_;
   ScopedWalk<FunctionVerifier> walk_;
   PointerMap<char> seen_;  // shared nodes that were checked under what is in scope now
   const TnNode* function_ = nullptr;
   const TnSpan* span_ = nullptr;  // of the node that is being checked
   bool is_loop_ = false;
+  bool is_graph_ = false;
 };
+
+// ---- Rules of the module ---------------------------------------------------------------------------------------
+
+// The attributes of functions that Tenon itself reads.
+struct AttributeRow {
+  std::string_view name;
+  const char* due;
+  bool (*accepts)(const Value&);
+};
+constexpr AttributeRow kAttributes[] = {
+    {"global_symbol", "a name", [](const Value& v) { return v.is_string() && !v.as_string().empty(); }},
+    {"primitive", "a bool or 0 or 1",
+     [](const Value& v) { return v.is_bool() || (v.is_int() && (v.as_int() == 0 || v.as_int() == 1)); }},
+    {"tenon.host", "a bool", [](const Value& v) { return v.is_bool(); }},
+    {"tenon.num_outputs", "an int of 0 or more", [](const Value& v) { return v.is_int() && v.as_int() >= 0; }},
+    {"tenon.result", "the text of a type", [](const Value& v) { return v.is_string(); }},
+};
+
+const Map* attributes_of(const Node& function) {
+  switch (function.kind()) {
+    case relax::Function::kKind: return &function.to<relax::Function>().attrs();
+    case tir::PrimFunc::kKind: return &function.to<tir::PrimFunc>().attrs();
+    case ir::ExternFunc::kKind: return &function.to<ir::ExternFunc>().attrs();
+    default: return nullptr;
+  }
+}
+
+[[noreturn]] void refuse_function(std::string_view name, const Node& function, const std::string& why, const char* rule,
+                                  const std::string& hint = {}) {
+  std::string where = location_text(function.span());
+  throw Error(TN_ERROR_VERIFY, "in function `" + std::string(name) + "`: " + why + " [" + rule + "]",
+              where.empty() ? std::string(name) : where, hint);
+}
+
+void check_attributes(std::string_view name, const Node& function, std::map<std::string, std::string>& public_names) {
+  const Map* attrs = attributes_of(function);
+  if (!attrs) return;
+  for (const AttributeRow& row : kAttributes) {
+    const Value* v = attrs->find(row.name);
+    if (v && !row.accepts(*v))
+      refuse_function(
+          name, function,
+          "the attribute `" + std::string(row.name) + "` must be " + row.due + ", but is " + describe(v->raw()),
+          "attribute");
+  }
+  const Value* symbol = attrs->find("global_symbol");
+  if (!symbol) return;
+  auto [other, is_new] = public_names.emplace(symbol->as_string(), name);
+  if (!is_new)
+    refuse_function(name, function,
+                    "it has the public name `" + other->first + "`, which the function `" + other->second + "` has too",
+                    "public-name", "give each its own global_symbol, or make one private");
+}
+
+// Functions that come back to themselves declare what they return: their results have no other source of a type.
+void check_recursion(const ir::Module& module, const CallGraph& calls) {
+  for (const Map::Entry& e : module.functions()) {
+    auto* f = as_node(e.value()).as<relax::Function>();
+    if (!f || f->ret_type().is_node()) continue;
+    const TnNode* site = calls.cycle(e.key());
+    if (!site) continue;
+    std::string where = location_text(site->span);
+    throw Error(TN_ERROR_VERIFY,
+                "in function `" + std::string(e.key()) +
+                    "`: it calls itself, but does not declare the type of its result [recursion]",
+                where.empty() ? std::string(e.key()) : where, "write def f(...) -> R.Tensor(...):");
+  }
+}
 
 }  // namespace
 
@@ -112,11 +224,12 @@ std::string name_of(const TnNode* n) {
   return std::string(id.substr(0, id.rfind('/')));
 }
 
-void verify_module(const Node& module, const OpTable* ops) {
+void verify_module(const Node& module, const VerifyServices& services) {
   if (!module.is<ir::Module>())
     throw Error(TN_ERROR_ARGUMENT, "only an ir.Module can be verified, but this is " + describe(Value(module).raw()));
   auto& m = module.to<ir::Module>();
   PointerMap<FunctionVerifier::Definition> definitions;
+  std::map<std::string, std::string> public_names;
   for (const Map::Entry& e : m.functions()) {
     bool is_function =
         e.value().is_node() && (kind_info(as_node(e.value()).kind())->schema.flags & TN_KIND_FUNCTION) != 0;
@@ -126,8 +239,54 @@ void verify_module(const Node& module, const OpTable* ops) {
                       ", which is no function [module]",
                   std::string(e.key()));
     if (e.key().empty()) throw Error(TN_ERROR_VERIFY, "a function of the module has an empty name [module]");
+    check_attributes(e.key(), as_node(e.value()), public_names);
   }
-  for (const Map::Entry& e : m.functions()) FunctionVerifier(module, ops, definitions).run(e.key(), as_node(e.value()));
+  CallGraph calls;
+  for (const Map::Entry& e : m.functions())
+    FunctionVerifier(m, services, calls, definitions).run(e.key(), as_node(e.value()));
+  check_recursion(m, calls);
 }
+
+namespace verify_parts {
+
+namespace {
+
+// The bytes of `elements` of a dtype; nothing when they are beyond what a constant can have.
+std::optional<uint64_t> bytes_of(DLDataType dtype, const Array& shape) {
+  uint64_t bits = uint64_t{dtype.bits} * dtype.lanes;
+  for (const Value& extent : shape)
+    if (__builtin_mul_overflow(bits, static_cast<uint64_t>(as_node(extent).to<ir::IntImm>().value()), &bits))
+      return std::nullopt;
+  return bits / 8 + (bits % 8 != 0);
+}
+
+}  // namespace
+
+std::optional<std::string> constant_mismatch(const ir::Constant& constant, DLDataType dtype, const Array& shape,
+                                             bool exactly) {
+  if (constant.data().type_index() != TN_CONSTANT)
+    return "the data of a constant is " + describe(constant.data().raw()) + ", not a reference to its bytes";
+  auto* data = reinterpret_cast<const TnConstant*>(constant.data().raw().as.object);
+  for (const Value& extent : shape)
+    if (!extent.is_node() || !as_node(extent).is<ir::IntImm>() || as_node(extent).to<ir::IntImm>().value() < 0)
+      return std::nullopt;
+  std::optional<uint64_t> due = bytes_of(dtype, shape);
+  if (due && (exactly ? *due == data->size : *due <= data->size)) return std::nullopt;
+  return "a constant has " + std::to_string(data->size) + " bytes, but its type needs " +
+         (due ? std::to_string(*due) : "more than there can be");
+}
+
+std::optional<std::string> constant_mismatch(const ir::Constant& constant) {
+  auto* type = constant.type().is_node() ? as_node(constant.type()).as<relax::TensorType>() : nullptr;
+  const Array* shape = type && type->shape().is_array() ? &type->shape().ref<Array>() : nullptr;
+  if (!type || !shape || !type->dtype().is_dtype())
+    return "a constant must have the type of a tensor with shape and dtype";
+  for (const Value& extent : *shape)
+    if (!extent.is_node() || !as_node(extent).is<ir::IntImm>())
+      return "a constant has a type whose dimensions are not all constant";
+  return constant_mismatch(constant, type->dtype().as_dtype(), *shape, true);
+}
+
+}  // namespace verify_parts
 
 }  // namespace tenon

@@ -317,6 +317,11 @@ void check_declared(const tir::DeclBuffer& n) {
   bool handle = (flags_of_kind(data) & TN_KIND_EXPR) && is_handle(data.dtype());
   if (!handle && !data.is<tir::Buffer>() && !data.is<ir::Constant>())
     throw Violation{"level", "`data` of tir.DeclBuffer must be a buffer, a constant or a handle, but is " + what(data)};
+  auto* constant = data.as<ir::Constant>();
+  if (!constant) return;
+  auto& buffer = n.buffer().to<tir::Buffer>();
+  if (buffer.strides().size() != 0 || !buffer.elem_offset().is_none()) return;
+  if (auto why = constant_mismatch(*constant, buffer.dtype(), buffer.shape(), false)) throw Violation{"constant", *why};
 }
 
 void check_function(const tir::PrimFunc& n) {

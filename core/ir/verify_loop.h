@@ -14,6 +14,7 @@
 //   loop-kind          A loop's kind is known; a thread is named exactly when it is bound.
 //   statement-place    Bind, AllocBuffer and DeclBuffer stand directly in a Seq.
 //   constant-range     An integer constant lies in the range of its dtype; a float constant has a float dtype.
+//   constant           A buffer over a constant takes no more than the bytes that there are.
 //   vector-lanes       Ramp and Broadcast make lanes of a scalar: 2 or more.
 //   buffer             A buffer has a dtype, integer extents, and strides for all dimensions or none.
 //   parameter          A parameter is a buffer or a variable with a dtype; a function returns nothing or a handle.

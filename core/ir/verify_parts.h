@@ -8,6 +8,9 @@
 
 namespace tenon::verify_parts {
 
+// A node without counting, for the length of a call.
+inline const Node& borrowed(const TnNode* const& n) { return reinterpret_cast<const Node&>(n); }
+
 inline uint32_t flags_of_kind(const Node& n) { return kind_info(n.kind())->schema.flags; }
 inline bool has_dtype(const Node& n) { return n.dtype().bits != 0; }
 inline bool is_scalar(DLDataType t) { return t.lanes == 1; }
@@ -31,6 +34,12 @@ inline void check_equal_dtype(const char* rule, const std::string& a, DLDataType
                               DLDataType tb) {
   if (!same_dtype(ta, tb)) throw Violation{rule, a + " is " + dtype_text(ta) + ", but " + b + " is " + dtype_text(tb)};
 }
+
+// Why the bytes of a constant do not fit its type; nothing when they do.
+std::optional<std::string> constant_mismatch(const ir::Constant& constant);
+// The same for what takes all of its bytes, or some of them; extents that are known at run time only fit.
+std::optional<std::string> constant_mismatch(const ir::Constant& constant, DLDataType dtype, const Array& shape,
+                                             bool exactly);
 
 }  // namespace tenon::verify_parts
 #endif

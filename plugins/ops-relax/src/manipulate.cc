@@ -90,9 +90,10 @@ void reshape(Compute& f) {
   reinterpret_shape(f, x, shape);
 }
 
-// Two dimensions: those before `axis` and those from it on.
+// One dimension, or with `axis` two: those before it and those from it on.
 void flatten(Compute& f) {
   const Tensor& x = f.in(0);
+  if (!f.attr("axis")) return reinterpret_shape(f, x, {f.product(x.shape)});
   int64_t at = f.attr_int("axis", 1);
   if (at < 0) at += static_cast<int64_t>(x.rank());
   if (at < 0 || at > static_cast<int64_t>(x.rank()))
