@@ -21,6 +21,11 @@ Value fold_constants(PassesGraph& self, const PassArgs& args, const Node& module
 Value eliminate_dead(PassesGraph& self, const PassArgs& args, const Node& function);
 // functions without `global_symbol` that nothing calls   ->   nothing
 Value remove_unused_functions(PassesGraph& self, const PassArgs& args, const Node& module);
+// a = R.call_tir(cls.exp, (x,)); y = R.call_tir(cls.add, (a, z))   ->   y = cls.fused_exp_add(x, z)  (see
+// fuse_groups.h)
+Value fuse(PassesGraph& self, const PassArgs& args, const Node& module);
+// y = cls.fused_exp_add(x, z)   ->   y = R.call_tir(cls.fused_exp_add, (x, z), out_ty=...)  (see merge_fused.cc)
+Value merge_fused(PassesGraph& self, const PassArgs& args, const Node& module);
 // relax.Function   ->   tir.PrimFunc (see host_function.h)
 Value lower_to_host(PassesGraph& self, const PassArgs& args, const Node& module);
 
@@ -31,6 +36,13 @@ inline std::string_view op_of(const Node& n) {
   auto* call = n.as<ir::Call>();
   auto* op = call ? call->op().as<ir::Op>() : nullptr;
   return op ? op->id() : std::string_view();
+}
+
+// Whether a function is to become one loop function: made by `fuse`, or marked by hand. TVM spells it "Primitive".
+inline bool is_primitive(const Map& attrs) {
+  for (const char* name : {"primitive", "Primitive"})
+    if (const Value* v = attrs.find(name); v && (v->is_bool() || v->is_int()) && v->as_int() != 0) return true;
+  return false;
 }
 
 inline std::string where(const Node& n) {

@@ -12,6 +12,8 @@ constexpr FunctionPass<PassesGraph> function_rows[] = {
 constexpr ModulePass<PassesGraph> module_rows[] = {
     {"legalize", &legalize},
     {"fold-constants", &fold_constants},
+    {"fuse", &fuse},
+    {"merge-fused", &merge_fused},
     {"remove-unused-functions", &remove_unused_functions},
     {"lower-to-host", &lower_to_host},
 };
