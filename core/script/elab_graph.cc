@@ -2,6 +2,7 @@
 #include "diag/suggest.h"
 #include "script/elaborate.h"
 #include "script/graph_types.h"
+#include "tenon/cxx/types.h"
 
 namespace tenon::script {
 
@@ -21,6 +22,7 @@ Node Elaborator::graph_function(const Stmt& s, const Expr& decorator) {
     name.text = p.name;
     Value type = p.annotation ? loop_type(*p.annotation) : Value();
     params.push_back(define_var(name, type));
+    function_.known.merge(symbols_of_type(b_, type));
   }
   Value ret_type = s.annotation ? loop_type(*s.annotation) : Value();
   function_.header = false;
@@ -58,6 +60,9 @@ Node Elaborator::graph_sequence(Body stmts, const Stmt& at, std::string_view res
   Node value = function_.result;
   std::optional<Value> body_type = function_.body_type;
   auto attrs = std::move(function_.attrs);
+  std::set<const TnNode*> own;  // the symbols that end with the sequence
+  for (const TnNode* v : function_.known)
+    if (!outer.known.count(v)) own.insert(v);
   function_ = std::move(outer);
   function_.attrs = std::move(attrs);
   if (!value && !result.empty()) {
@@ -69,7 +74,8 @@ Node Elaborator::graph_sequence(Body stmts, const Stmt& at, std::string_view res
                  result.empty() ? "the function '" + std::string(at.text) + "' ends without `return`"
                                 : "a branch ends without a binding of '" + std::string(result) + "'",
                  result.empty() ? "write `return x`" : "both branches end with a binding of the same name");
-  return make<relax::SeqExpr>(at, {body_type ? *body_type : graph_type_of(value), list(blocks), value});
+  Value outside = body_type ? *body_type : without_symbols(b_, graph_type_of(value), own);
+  return make<relax::SeqExpr>(at, {outside, list(blocks), value});
 }
 
 void Elaborator::flush_bindings(const Stmt& at, bool even_empty) {
@@ -174,6 +180,7 @@ void Elaborator::graph_bind(const Stmt& s, const Expr& target, const Expr& value
     Node cast = this->type(*args[1]);
     Node var = define_var(target, type ? *type : Value(cast));
     function_.bindings->push_back(make<relax::MatchCast>(s, {from, cast, var}));
+    function_.known.merge(symbols_of_type(b_, Value(cast)));
     return;
   }
   if (p.is('I', "result")) {

@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -291,6 +292,7 @@ class Elaborator {
     Node result;                            // after `return`, or I.result in a branch
     std::string_view branch_result;         // the name that the branch ends with
     bool ended = false;
+    std::set<const TnNode*> known;   // the symbols that parameters and match_casts have defined so far
     std::optional<Value> body_type;  // I.body_type: what the body's type is when it is not that of the result
   };
   FunctionState function_;

@@ -56,7 +56,7 @@ TEST_P(LoopPrograms, Matmul) {
   Map f = load("matmul.py");
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 5, 7}, {16, 16, 16}, {17, 1, 33}, {2, 3, 0}};
   for (auto [n, m, k] : shapes) {
-    Tensor<float> a({n, k}, random_, -1, 1), b({k, m}, random_, -1, 1), c({n, m}, 0.f), expected({n, m});
+    Tensor<float> a({n, k}, random_, -1, 1), b({k, m}, random_, -1, 1), c({n, m}, 77.f), expected({n, m});
     for (int64_t i = 0; i < n; ++i)
       for (int64_t j = 0; j < m; ++j) {
         double sum = 0;

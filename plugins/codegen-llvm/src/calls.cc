@@ -84,6 +84,16 @@ llvm::Value* FunctionEmitter::call_function(const ir::Call& call, const Function
     llvm::Value* wanted = eval_dim(program, symbols);
     if (wanted != actual) require(ir_.CreateICmpEQ(wanted, actual), TN_ERROR_SHAPE, message, call);
   };
+  // Scalars first: the shapes of all parameters may speak of them.
+  std::vector<llvm::Value*> scalars(args.size(), nullptr);
+  for (size_t i = 0; i < args.size(); ++i) {
+    const SignatureParam& p = s.params[i];
+    if (p.kind == TN_PARAM_TENSOR) continue;
+    if (!same_dtype(args[i].dtype(), p.dtype))
+      wrong("passes " + dtype_text(args[i].dtype()) + " to the parameter '" + p.name + "' of " + dtype_text(p.dtype));
+    scalars[i] = expr(args[i]);
+    if (p.symbol >= 0) symbols[static_cast<size_t>(p.symbol)] = convert(scalars[i], p.dtype, kInt64);
+  }
   for (size_t i = 0; i < args.size(); ++i) {
     const SignatureParam& p = s.params[i];
     if (p.kind == TN_PARAM_TENSOR) {
@@ -124,17 +134,7 @@ llvm::Value* FunctionEmitter::call_function(const ir::Call& call, const Function
       }
       continue;
     }
-    if (!same_dtype(args[i].dtype(), p.dtype))
-      wrong("passes " + dtype_text(args[i].dtype()) + " to the parameter '" + p.name + "' of " + dtype_text(p.dtype));
-    llvm::Value* v = expr(args[i]);
-    values.push_back(v);
-    if (p.symbol < 0) continue;
-    llvm::Value*& symbol = symbols[static_cast<size_t>(p.symbol)];
-    llvm::Value* wide = convert(v, p.dtype, kInt64);
-    if (symbol && symbol != wide)
-      require(ir_.CreateICmpEQ(symbol, wide), TN_ERROR_SHAPE,
-              what + ": the argument '" + p.name + "' is not the extent of the buffers before it", call);
-    symbol = wide;
+    values.push_back(scalars[i]);
   }
   for (int32_t i : callee.extra_symbols)
     values.push_back(convert(symbols[static_cast<size_t>(i)], kInt64, s.symbols[static_cast<size_t>(i)].dtype()));
@@ -253,7 +253,16 @@ llvm::Value* FunctionEmitter::call_packed(const ir::Call& call, bool used) {
 
 llvm::Value* FunctionEmitter::unpack_result(const ir::Call& call, llvm::Value* slot, const std::string& callee) {
   DLDataType t = call.dtype();
-  if (is_handle(t)) return take_result();
+  if (is_handle(t)) {
+    // What the function was lent ends with the call: a tensor that it gives back is copied.
+    llvm::Value* status = ir_.CreateCall(m_.own_tensor_function(), {frame_.context, slot});
+    require(
+        ir_.CreateICmpNE(status, ir_.getInt32(1)), TN_ERROR_SHAPE,
+        "the external function '" + callee + "' returned a borrowed tensor that is not contiguous in the CPU's memory",
+        call, "let it return a tensor object");
+    propagate(status);
+    return take_result();
+  }
   llvm::Value* payload = ir_.CreateConstInBoundsGEP1_64(ir_.getInt8Ty(), slot, offsetof(TnValue, as));
   llvm::Value* result = nullptr;
   if (t.bits != 0) {

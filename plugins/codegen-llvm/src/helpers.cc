@@ -101,6 +101,75 @@ llvm::Function* ModuleEmitter::is_compact_function() {
   return helper("tenon.is_compact", llvm::Type::getInt1Ty(context()), {ptr}, body);
 }
 
+// i32 own_tensor(context, value): a borrowed tensor in `value` becomes a tensor of its own with the same elements. 0,
+// -1 with the error in `value`, or 1 for one that is not contiguous or not in the CPU's memory.
+llvm::Function* ModuleEmitter::own_tensor_function() {
+  llvm::Type* ptr = llvm::PointerType::getUnqual(context());
+  llvm::Type* i32 = llvm::Type::getInt32Ty(context());
+  llvm::Function* is_compact = is_compact_function();
+  auto body = [&](llvm::IRBuilder<>& ir, llvm::Function* f) {
+    auto block = [&](const char* name) { return llvm::BasicBlock::Create(context(), name, f); };
+    auto field = [&](llvm::Value* base, size_t offset, llvm::Type* type) {
+      return ir.CreateLoad(type, ir.CreateConstInBoundsGEP1_64(ir.getInt8Ty(), base, offset));
+    };
+    auto *borrowed = block("borrowed"), *start = block("start"), *count = block("count"), *make = block("make"),
+         *copy = block("copy"), *done = block("done"), *failed = block("failed"), *strange = block("strange");
+    llvm::Value *module_context = f->getArg(0), *value = f->getArg(1);
+    llvm::Value* index = ir.CreateLoad(i32, value);
+    ir.CreateCondBr(ir.CreateICmpEQ(index, ir.getInt32(TN_DLTENSOR)), borrowed, done);
+    ir.SetInsertPoint(borrowed);
+    llvm::Value* t = field(value, offsetof(TnValue, as), ptr);
+    llvm::Value* on_cpu =
+        ir.CreateICmpEQ(field(t, offsetof(DLTensor, device), i32), ir.getInt32(static_cast<uint32_t>(kDLCPU)));
+    ir.CreateCondBr(ir.CreateAnd(ir.CreateCall(is_compact, {t}), on_cpu), start, strange);
+    ir.SetInsertPoint(start);
+    llvm::Value* ndim = field(t, offsetof(DLTensor, ndim), i32);
+    llvm::Value* shape = field(t, offsetof(DLTensor, shape), ptr);
+    llvm::Value* dtype = field(t, offsetof(DLTensor, dtype), i32);
+    llvm::Value* bits = ir.CreateMul(ir.CreateAnd(ir.CreateLShr(dtype, 8), 255), ir.CreateLShr(dtype, 16));
+    llvm::Value* element = ir.CreateZExt(ir.CreateLShr(ir.CreateAdd(bits, ir.getInt32(7)), 3), ir.getInt64Ty());
+    llvm::Value* wide = ir.CreateSExt(ndim, ir.getInt64Ty());
+    ir.CreateCondBr(ir.CreateICmpSGT(wide, ir.getInt64(0)), count, make);
+    ir.SetInsertPoint(count);
+    llvm::PHINode *d = ir.CreatePHI(ir.getInt64Ty(), 2), *size = ir.CreatePHI(ir.getInt64Ty(), 2);
+    d->addIncoming(ir.getInt64(0), start);
+    size->addIncoming(element, start);
+    llvm::Value* product =
+        ir.CreateMul(size, ir.CreateLoad(ir.getInt64Ty(), ir.CreateInBoundsGEP(ir.getInt64Ty(), shape, d)));
+    llvm::Value* next = ir.CreateAdd(d, ir.getInt64(1));
+    d->addIncoming(next, count);
+    size->addIncoming(product, count);
+    ir.CreateCondBr(ir.CreateICmpSLT(next, wide), count, make);
+    ir.SetInsertPoint(make);
+    llvm::PHINode* bytes = ir.CreatePHI(ir.getInt64Ty(), 2);
+    bytes->addIncoming(element, start);
+    bytes->addIncoming(product, count);
+    ir.CreateStore(llvm::Constant::getNullValue(value_type()), value);
+    llvm::Value* new_tensor =
+        field(field(module_context, offsetof(TnModuleContext, runtime), ptr), offsetof(TnRuntime, tensor), ptr);
+    auto* type = llvm::FunctionType::get(i32, {ir.getInt64Ty(), i32, i32, ptr, ptr}, false);
+    llvm::Value* status = ir.CreateCall(type, new_tensor, {ir.getInt64(kDLCPU), dtype, ndim, shape, value});
+    ir.CreateCondBr(ir.CreateICmpEQ(status, ir.getInt32(0)), copy, failed);
+    ir.SetInsertPoint(copy);
+    llvm::Value* own = ir.CreateConstInBoundsGEP1_64(ir.getInt8Ty(), field(value, offsetof(TnValue, as), ptr),
+                                                     offsetof(TnTensor, tensor));
+    auto data = [&](llvm::Value* tensor) {
+      return ir.CreateGEP(ir.getInt8Ty(), field(tensor, offsetof(DLTensor, data), ptr),
+                          field(tensor, offsetof(DLTensor, byte_offset), ir.getInt64Ty()));
+    };
+    ir.CreateMemCpy(data(own), llvm::MaybeAlign(1), data(t), llvm::MaybeAlign(1), bytes);
+    ir.CreateBr(done);
+    ir.SetInsertPoint(done);
+    ir.CreateRet(ir.getInt32(0));
+    ir.SetInsertPoint(failed);
+    ir.CreateRet(status);
+    ir.SetInsertPoint(strange);
+    ir.CreateStore(llvm::Constant::getNullValue(value_type()), value);
+    ir.CreateRet(ir.getInt32(1));
+  };
+  return helper("tenon.own_tensor", i32, {ptr, ptr}, body);
+}
+
 // i32 unbox(value, out): 0 and the number in `out`, 1 for what is no number, 2 for a tensor of several elements.
 llvm::Function* ModuleEmitter::unbox_function() {
   llvm::Type* ptr = llvm::PointerType::getUnqual(context());

@@ -74,6 +74,7 @@ class ModuleEmitter {
   llvm::Function* retain_function();
   llvm::Function* release_range_function();
   llvm::Function* is_compact_function();  // i1 is_compact(DLTensor*)
+  llvm::Function* own_tensor_function();
   llvm::Function* unbox_function();
   // t divide(t x, t y, i1 modulo): division that no operand makes fail; 0 when y is 0. Of signed integers in the way of
   // `kind`, of unsigned ones when it is 0.

@@ -2,6 +2,7 @@
 #include "builtins.h"
 #include "graph.h"
 #include "handlers.h"
+#include "tensors.h"
 
 namespace tenon::interp {
 namespace {
@@ -102,6 +103,16 @@ void keep_result(Activation& act, const Instr* i, Scalar* r, const CallSite& sit
   }
 }
 
+// What a function was lent ends with the call: a tensor that it gives back is copied.
+Value owned(Activation& act, const Instr* i, const CallSite& site, const Value& borrowed) {
+  try {
+    const DLTensor& from = tensor_of(borrowed.raw());
+    Value made = fresh_tensor(act.machine, from.dtype, {from.shape, from.shape + from.ndim});
+    copy_tensor(from, tensor_of(made.raw()), "the result of '" + site.name + "'");
+    return made;
+  } catch (const Error& e) { fail(act, i, e.code, e.message, e.hint); }
+}
+
 }  // namespace
 
 const Instr* call_function(const Instr* i, Scalar* r, Activation& act) {
@@ -121,8 +132,9 @@ const Instr* call_import(const Instr* i, Scalar* r, Activation& act) {
   count_step(act, i);
   const Arguments args(site, r);
   TnFunction* function = const_cast<TnFunction*>(site.import.get());
-  keep_result(act, i, r, site,
-              call([&](TnValue* ret) { return function->call(function, args.data(), args.size(), ret); }));
+  Value result = call([&](TnValue* ret) { return function->call(function, args.data(), args.size(), ret); });
+  if (is_handle(site.result) && result.type_index() == TN_DLTENSOR) result = owned(act, i, site, result);
+  keep_result(act, i, r, site, std::move(result));
   return i + 1;
 }
 

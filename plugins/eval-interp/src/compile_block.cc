@@ -1,8 +1,31 @@
 // Blocks: the predicate, then the axes and their domains, then buffers, then init on the first step of the reduction,
 // then the body.
+#include <algorithm>
+#include <set>
+
 #include "compiler.h"
 
 namespace tenon::interp {
+namespace {
+
+using Vars = std::set<const TnNode*>;
+
+bool uses_any(const Builder& b, const Node& tree, const Vars& vars) {
+  bool found = false;
+  b.walk(Value(tree), [&](const Node& n) { found = found || vars.count(n.get()) != 0; });
+  return found;
+}
+
+void split_conjunction(const Node& condition, std::vector<Node>& out) {
+  if (const auto* both = condition.as<tir::And>()) {
+    split_conjunction(both->a(), out);
+    split_conjunction(both->b(), out);
+  } else {
+    out.push_back(condition);
+  }
+}
+
+}  // namespace
 
 void FunctionCompiler::block_realize(const tir::BlockRealize& realize) {
   const auto& block = realize.block().to<tir::Block>();
@@ -58,6 +81,85 @@ void FunctionCompiler::block_init(const tir::Block& block) {
     const Operand first = scalar_expr(axis.domain().to<ir::Range>().min(), "the domain of a block axis");
     asm_.jump_to(skip, jump_if_differ, 0, variable(axis.var().to<ir::Var>()).reg, first.reg);
   }
+  stmt(as_node(block.init()));
+  asm_.bind(skip);
+}
+
+// A reduction without a step leaves the initial value. The loops that reduce may stand in any order, but no extent and
+// no condition may couple them with the loops that do not.
+std::optional<FunctionCompiler::Reduction> FunctionCompiler::reduction_at(const tir::For& loop) const {
+  Reduction found;
+  std::vector<tir::For> nest{loop};
+  while (const auto* inner = nest.back().body().as<tir::For>()) nest.push_back(*inner);
+  const auto* realize = nest.back().body().as<tir::BlockRealize>();
+  if (!realize) return std::nullopt;
+  const auto& block = realize->block().to<tir::Block>();
+  if (block.init().is_none() || !block.match_buffers().empty()) return std::nullopt;
+  Vars in_nest, reducing, spatial;
+  for (const tir::For& l : nest) in_nest.insert(l.loop_var().get());
+  bool goes_on_outside = false;
+  NodeRange axes = nodes(block.iter_vars()), values = nodes(realize->iter_values());
+  for (size_t i = 0; i < std::min(axes.size(), values.size()); ++i) {
+    const bool reduces = axes[i].to<tir::IterVar>().iter_kind() == TN_ITER_REDUCE;
+    scope_.builder.walk(Value(values[i]), [&](const Node& n) {
+      if (in_nest.count(n.get()))
+        (reduces ? reducing : spatial).insert(n.get());
+      else
+        goes_on_outside = goes_on_outside || (reduces && loops_.count(n.get()));
+    });
+  }
+  if (goes_on_outside || !reducing.count(loop.loop_var().get())) return std::nullopt;
+  bool may_be_empty = false;
+  for (const tir::For& l : nest) {
+    const bool reduces = reducing.count(l.loop_var().get()) != 0;
+    if (reduces && spatial.count(l.loop_var().get())) return std::nullopt;
+    if (uses_any(scope_.builder, l.extent(), in_nest) || uses_any(scope_.builder, l.min(), in_nest))
+      return std::nullopt;
+    const auto* extent = l.extent().as<ir::IntImm>();
+    may_be_empty = may_be_empty || (reduces && (!extent || extent->value() <= 0));
+    if (!reduces)
+      found.kept.push_back(l);
+    else if (!l.same_as(loop) && (!extent || extent->value() <= 0))
+      found.inner_extents.push_back(l.extent());
+  }
+  if (!may_be_empty) return std::nullopt;
+  std::vector<Node> terms;
+  split_conjunction(realize->predicate(), terms);
+  for (const Node& term : terms) {
+    if (!uses_any(scope_.builder, term, reducing))
+      found.conditions.push_back(term);
+    else if (uses_any(scope_.builder, term, spatial))
+      return std::nullopt;
+  }
+  found.realize = *realize;
+  return found;
+}
+
+void FunctionCompiler::init_loops(const Reduction& reduction, size_t depth) {
+  if (depth < reduction.kept.size()) {
+    const tir::For& loop = reduction.kept[depth];
+    const auto& var = loop.loop_var().to<ir::Var>();
+    const Operand min = scalar_expr(loop.min(), "the start of a loop");
+    const Operand extent = scalar_expr(loop.extent(), "the extent of a loop");
+    const uint32_t index = asm_.fresh(), end = asm_.fresh();
+    vars_.insert_or_assign(var.get(), Operand{index, var.dtype()});
+    loops_.insert_or_assign(var.get(), Loop{loop.min(), loop.extent()});
+    Label body, done;
+    asm_.jump_to(done, loop_begin, index, min.reg, extent.reg, end);
+    asm_.can_fail(var.get());
+    asm_.bind(body);
+    init_loops(reduction, depth + 1);
+    asm_.jump_to(body, loop_next, index, end);
+    asm_.can_fail(var.get());
+    asm_.bind(done);
+    return;
+  }
+  const auto& block = reduction.realize.block().to<tir::Block>();
+  NodeRange axes = nodes(block.iter_vars()), values = nodes(reduction.realize.iter_values());
+  Label skip;
+  for (const Node& condition : reduction.conditions) jump_when(condition, false, skip);
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (axes[i].to<tir::IterVar>().iter_kind() != TN_ITER_REDUCE) bind_axis(axes[i].to<tir::IterVar>(), values[i]);
   stmt(as_node(block.init()));
   asm_.bind(skip);
 }

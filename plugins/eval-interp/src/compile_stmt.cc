@@ -42,14 +42,23 @@ void FunctionCompiler::for_loop(const tir::For& loop) {
   vars_.insert_or_assign(var.get(), Operand{index, var.dtype()});
   loops_.insert_or_assign(var.get(), Loop{loop.min(), loop.extent()});
   const TnSpan* span = asm_.span();
-  Label body, done;
-  asm_.jump_to(done, loop_begin, index, min.reg, extent.reg, end);
+  Label body, done, empty;
+  const std::optional<Reduction> reduction = reduction_at(loop);
+  if (reduction)
+    for (const Node& inner : reduction->inner_extents)
+      asm_.jump_to(empty, loop_begin, index, asm_.constant(0), scalar_expr(inner, "the extent of a loop").reg, end);
+  asm_.jump_to(reduction ? empty : done, loop_begin, index, min.reg, extent.reg, end);
   asm_.can_fail(var.get());
   asm_.bind(body);
   stmt(loop.body());
   asm_.at(span);
   asm_.jump_to(body, loop_next, index, end);
   asm_.can_fail(var.get());
+  if (reduction) {
+    asm_.jump_to(done, jump_always);
+    asm_.bind(empty);
+    init_loops(*reduction, 0);
+  }
   asm_.bind(done);
 }
 

@@ -2,6 +2,7 @@
 #ifndef TENON_INTERP_COMPILER_H
 #define TENON_INTERP_COMPILER_H
 
+#include <optional>
 #include <unordered_map>
 
 #include "assembler.h"
@@ -10,6 +11,7 @@ namespace tenon::interp {
 
 // What functions of a module know of each other.
 struct ModuleScope {
+  const Builder& builder;
   const Program& program;
   const ir::Module& module;
   const Map& imports;
@@ -31,6 +33,12 @@ class FunctionCompiler {
  private:
   struct Loop {  // what is known of a loop variable
     Node min, extent;
+  };
+  struct Reduction {             // a plain nest around one block with an init, from its outermost loop that reduces on
+    std::vector<tir::For> kept;  // its loops that do not reduce
+    std::vector<Node> inner_extents;  // of the other loops that reduce
+    std::vector<Node> conditions;     // the terms of the block's predicate that hold for the init
+    tir::BlockRealize realize;
   };
 
   // ---- compile_function.cc
@@ -55,6 +63,9 @@ class FunctionCompiler {
   void bind_axis(const tir::IterVar& axis, const Node& value);
   bool within_domain(const tir::IterVar& axis, const Node& value) const;
   void block_init(const tir::Block& block);
+  // What is to be initialised when `loop` or a loop below it that reduces has no iteration; none when that cannot be.
+  std::optional<Reduction> reduction_at(const tir::For& loop) const;
+  void init_loops(const Reduction& reduction, size_t depth);
   void match_buffer(const tir::MatchBufferRegion& match);
 
   // ---- compile_expr.cc

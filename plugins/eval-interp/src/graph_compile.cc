@@ -8,23 +8,30 @@
 namespace tenon::interp {
 namespace {
 
-// The variables of a loop function that neither a shape of its parameters nor its body defines.
+// The variables of a loop function that no shape of its parameters defines before they are used, nor its body.
 std::vector<Node> unbound_symbols(const Builder& b, const tir::PrimFunc& f) {
   std::set<const TnNode*> defined;
+  std::vector<Node> out;
+  auto collect = [&](const Value& tree) {
+    b.walk(tree, [&](const Node& n) {
+      if (const auto* loop = n.as<tir::For>()) defined.insert(loop->loop_var().get());
+      if (const auto* axis = n.as<tir::IterVar>()) defined.insert(axis->var().get());
+      if (const auto* bind = n.as<tir::Bind>()) defined.insert(bind->var().get());
+      if (const auto* let = n.as<tir::Let>()) defined.insert(let->var().get());
+      if (n.is<ir::Var>() && defined.insert(n.get()).second) out.push_back(n);
+    });
+  };
   for (const Node& p : nodes(f.params())) {
     defined.insert(p.get());
     if (const auto* buffer = p.as<tir::Buffer>())
-      for (const Node& d : nodes(buffer->shape()))
-        if (d.is<ir::Var>()) defined.insert(d.get());
+      for (const Node& d : nodes(buffer->shape())) {
+        if (d.is<ir::Var>())
+          defined.insert(d.get());
+        else
+          collect(Value(d));
+      }
   }
-  std::vector<Node> out;
-  b.walk(Value(f), [&](const Node& n) {
-    if (const auto* loop = n.as<tir::For>()) defined.insert(loop->loop_var().get());
-    if (const auto* axis = n.as<tir::IterVar>()) defined.insert(axis->var().get());
-    if (const auto* bind = n.as<tir::Bind>()) defined.insert(bind->var().get());
-    if (const auto* let = n.as<tir::Let>()) defined.insert(let->var().get());
-    if (n.is<ir::Var>() && defined.insert(n.get()).second) out.push_back(n);
-  });
+  collect(Value(f.body()));
   return out;
 }
 

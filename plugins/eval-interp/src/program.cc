@@ -29,7 +29,7 @@ std::shared_ptr<const Program> compile_program(const Builder& b, const ir::Modul
     code->view = std::make_unique<SignatureView>(code->signature);
     program->functions.emplace(code->name, std::move(code));
   }
-  const ModuleScope scope{*program, module, imports};
+  const ModuleScope scope{b, *program, module, imports};
   // Graph functions first: loop functions may call them.
   compile_graph(scope, ops, context, b, *program->graph);
   for (auto& [name, code] : program->functions) {

@@ -77,21 +77,25 @@ class Legalizer {
     if (arg.slot(0).is_node() && as_node(arg.slot(0)).is<relax::TensorType>()) out.push_back(arg);
   }
 
-  // The symbolic dimensions that no parameter's shape gives: they are passed beside the tensors.
+  // The symbolic dimensions that no shape gives before they are used: they are passed beside the tensors.
   std::vector<Node> unbound_symbols(const tir::PrimFunc& f) {
     std::set<const TnNode*> defined;
+    std::vector<Node> out;
     for (const Node& p : nodes(f.params()))
       for (const Node& d : nodes(p.to<tir::Buffer>().shape()))
-        if (d.is<ir::Var>()) defined.insert(d.get());
-    std::vector<Node> out;
-    b_.walk(Value(f), [&](const Node& n) { return collect(n, defined, out); }, [](const Node&) {});
+        if (d.is<ir::Var>())
+          defined.insert(d.get());
+        else
+          collect(Value(d), defined, out);
+    collect(Value(f.body()), defined, out);
     return out;
   }
-  bool collect(const Node& n, std::set<const TnNode*>& defined, std::vector<Node>& out) {
-    if (auto* loop = n.as<tir::For>()) defined.insert(loop->loop_var().get());
-    if (auto* iter = n.as<tir::IterVar>()) defined.insert(iter->var().get());
-    if (n.is<ir::Var>() && defined.insert(n.get()).second) out.push_back(n);
-    return true;
+  void collect(const Value& tree, std::set<const TnNode*>& defined, std::vector<Node>& out) {
+    b_.walk(tree, [&](const Node& n) {
+      if (auto* loop = n.as<tir::For>()) defined.insert(loop->loop_var().get());
+      if (auto* iter = n.as<tir::IterVar>()) defined.insert(iter->var().get());
+      if (n.is<ir::Var>() && defined.insert(n.get()).second) out.push_back(n);
+    });
   }
 
   // The function with variables of its own in place of the graph's, and `symbols` as further parameters.
@@ -103,15 +107,14 @@ class Legalizer {
       from.push_back(v);
       to.push_back(b_.make<ir::Var>({v.to<ir::Var>().type(), b_.string(v.to<ir::Var>().name())}));
     };
+    for (const Node& s : symbols) rename(s);
     for (const Node& p : nodes(f.params()))
       for (const Node& d : nodes(p.to<tir::Buffer>().shape())) rename(d);
-    size_t first = to.size();
-    for (const Node& s : symbols) rename(s);
     Node renamed = b_.substitute(Value(f), b_.array(from), b_.array(to)).ref<Node>();
     if (symbols.empty()) return renamed;
     std::vector<Node> params;
     for (const Node& p : nodes(renamed.to<tir::PrimFunc>().params())) params.push_back(p);
-    for (size_t i = first; i < to.size(); ++i) params.push_back(as_node(to[i]));
+    for (size_t i = 0; i < symbols.size(); ++i) params.push_back(as_node(to[i]));
     return b_.with(renamed, tir::PrimFunc::Slot::params, Value(b_.array(params)));
   }
 

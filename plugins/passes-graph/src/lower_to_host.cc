@@ -119,7 +119,9 @@ Value lower_to_host(PassesGraph& self, const PassArgs&, const Node& module) {
     std::string body = name + "_body";
     while (m.functions().find(body)) body += "_";
     functions.emplace_back(body, lowered);
-    entries.emplace_back(name, entry_of(b, lowered.to<tir::PrimFunc>(), body, *symbol, f->ret_type()));
+    Value result_type = f->ret_type();
+    if (auto* seq = f->body().as<relax::SeqExpr>(); seq && !result_type.is_node()) result_type = seq->body().slot(0);
+    entries.emplace_back(name, entry_of(b, lowered.to<tir::PrimFunc>(), body, *symbol, result_type));
     bodies[name] = body;
   }
   if (!changed) return m;

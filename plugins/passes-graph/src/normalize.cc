@@ -1,4 +1,6 @@
 // A-normal form: every operand is a variable, a constant or a shape; every variable has a type.
+#include <tenon/cxx/types.h>
+
 #include <map>
 
 #include "passes.h"
@@ -14,6 +16,7 @@ class Normalizer {
       : self_(self), args_(args), b_(self.builder()), f_(function.to<relax::Function>()) {}
 
   Value run() {
+    for (const Node& p : nodes(f_.params())) known_.merge(symbols_of_type(b_, p.slot(0)));
     Node body = sequence(f_.body());
     if (body.same_as(f_.body())) return f_;
     return b_.with(f_, relax::Function::Slot::body, body);
@@ -25,6 +28,7 @@ class Normalizer {
 
   // The body of a function or branch as a relax.SeqExpr whose result is a variable or another leaf.
   Node sequence(const Node& e) {
+    std::set<const TnNode*> outer = known_;
     std::vector<Node> blocks;
     Node result = e;
     bool changed = true;
@@ -40,8 +44,12 @@ class Normalizer {
     Node leaf = operand(result, extra, 0);
     if (!extra.empty()) blocks.push_back(b_.make<relax::BindingBlock>({b_.array(extra)}));
     changed = changed || !leaf.same_as(result) || !extra.empty();
+    std::set<const TnNode*> own;  // the symbols that end with the sequence
+    for (const TnNode* v : known_)
+      if (!outer.count(v)) own.insert(v);
+    known_ = outer;
     if (!changed) return e;
-    return b_.make<relax::SeqExpr>({type_of(leaf), b_.array(blocks), leaf}, e.span());
+    return b_.make<relax::SeqExpr>({without_symbols(b_, type_of(leaf), own), b_.array(blocks), leaf}, e.span());
   }
 
   Node bindings_of(const Node& block) {
@@ -55,6 +63,7 @@ class Normalizer {
         Node value = operand(cast->value(), out, 0);
         Node type = renamed(cast->cast_type());
         Node var = define(cast->var(), Value(type));
+        known_.merge(symbols_of_type(b_, Value(type)));
         bool same = value.same_as(cast->value()) && type.same_as(cast->cast_type()) && var.same_as(cast->var());
         out.push_back(same ? binding : b_.make<relax::MatchCast>({value, type, var}, binding.span()));
       } else {
@@ -254,6 +263,7 @@ class Normalizer {
   const Builder& b_;
   relax::Function f_;
   std::map<const TnNode*, Node> map_;
+  std::set<const TnNode*> known_;  // the symbols that parameters and match_casts have defined so far
 };
 
 }  // namespace

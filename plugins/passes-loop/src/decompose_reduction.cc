@@ -126,7 +126,10 @@ class Decompose : public Rewriter {
       to.push_back(b_.var(loop.loop_var().to<ir::Var>().name(), loop.loop_var().dtype()));
     }
     for (const tir::For& loop : nest.loops) arith.bind_range(loop.loop_var(), loop.min(), loop.extent());
-    // A condition on the reduction alone may go when its first step meets it.
+    // A condition on the reduction alone may go when its first step, if there is one, meets it.
+    for (const tir::For& loop : nest.loops)
+      if (reduce_loops.count(loop.loop_var().get()))
+        arith.enter(b_.lt(b_.imm(0, loop.extent().dtype()), loop.extent()));
     std::vector<Node> terms, kept_terms;
     split_conjunction(nest.realize.predicate(), terms);
     for (const Node& t : terms) {

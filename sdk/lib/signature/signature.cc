@@ -140,6 +140,8 @@ FunctionSignature function_signature(std::string_view name, const tir::PrimFunc&
   out.name = name;
   Maker maker(out);
   NodeRange params = nodes(function.params());
+  for (const Node& p : params)  // scalars are in scope for the shapes of all parameters
+    if (p.is<ir::Var>() && is_integer(p.dtype())) maker.define(p.to<ir::Var>());
   for (size_t i = 0; i < params.size(); ++i) {
     if (const auto* buffer = params[i].as<tir::Buffer>())
       out.params.push_back(buffer_param(maker, *buffer, i < written.size() && written[i]));
