@@ -5,6 +5,7 @@ namespace tenon::loop {
 namespace {
 
 constexpr FunctionPass<PassesLoop> kPasses[] = {
+    {"inline-elementwise", &inline_elementwise},
     {"sink-spatial", &sink_spatial},
     {"decompose-reduction", &decompose_reduction},
     {"lower-match-buffers", &lower_match_buffers},

@@ -57,6 +57,7 @@ Node conjunction(const Builder& b, const std::vector<Node>& terms);
 std::vector<Node> strides_of(const Builder& b, const tir::Buffer& buffer);
 
 // ---- The passes, one file each. Each takes a tir.PrimFunc and returns it as it is after the pass.
+Value inline_elementwise(PassesLoop& self, const PassArgs& args, const Node& function);
 Value sink_spatial(PassesLoop& self, const PassArgs& args, const Node& function);
 Value decompose_reduction(PassesLoop& self, const PassArgs& args, const Node& function);
 Value lower_match_buffers(PassesLoop& self, const PassArgs& args, const Node& function);
