@@ -169,19 +169,25 @@ int run_pipeline(TnSession* s, const TnNode* module, const TnValue* pipeline_val
     const Options o(s->b, options,
                     {row("verify", OptionType::kBool, Value(true)), row("dump_dir", OptionType::kString),
                      row("stop_after", OptionType::kString), row("start_from", OptionType::kString),
-                     row("disable", OptionType::kList), row("on_pass", OptionType::kAny)},
+                     row("disable", OptionType::kList), row("on_pass", OptionType::kAny),
+                     row("check_each", OptionType::kBool, Value(false)),
+                     row("check_steps", OptionType::kInt, Value(RunOptions().check_steps))},
                     "run_pipeline");
     RunOptions run;
     run.verify = o.flag("verify");
     run.dump_dir = o.text("dump_dir");
     run.stop_after = o.text("stop_after");
     run.start_from = o.text("start_from");
+    run.check_each = o.flag("check_each");
+    run.check_steps = o["check_steps"].as_int();
     for (const std::string& name : o.texts("disable")) run.disabled.insert(find_pass(s->registry, name)->full_name());
     if (!o["on_pass"].is_none()) run.instruments.push_back(instrument_of(s->b, o["on_pass"]));
     RunResult result = s->session.run(Builder::borrow(module), pipeline_of(s, Value::view(*pipeline_value)), run);
     std::vector<Value> records;
     for (const PassRecord& r : result.records) records.push_back(describe_record(s->b, r));
-    return Value(s->b.map({{"module", result.module}, {"passes", s->b.array(records)}}));
+    Builder::Entries entries{{"module", result.module}, {"passes", s->b.array(records)}};
+    if (run.check_each) entries.emplace_back("check", result.check);
+    return Value(s->b.map(entries));
   });
 }
 

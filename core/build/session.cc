@@ -3,6 +3,7 @@
 #include "arith/analyzer.h"
 #include "build/artifact_writer.h"
 #include "build/catalog.h"
+#include "build/execution_check.h"
 #include "build/model_source.h"
 #include "build/target.h"
 #include "pass/dump.h"
@@ -13,7 +14,8 @@
 
 namespace tenon {
 
-Session::Session(PluginProvider& provider) : provider_(provider), builder_(tn_runtime(), ir_.table()), constants_(ir_.constants()), execute_(*this) {
+Session::Session(PluginProvider& provider)
+    : provider_(provider), builder_(tn_runtime(), ir_.table()), constants_(ir_.constants()), execute_(*this) {
   environment_.builder = &builder_;
   environment_.cancelled = [this] { return cancelled_.load(); };
   environment_.target = parse_target(builder_, "cpu");
@@ -70,7 +72,20 @@ PassCode Session::open(const PassInfo& pass) {
 
 RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOptions& options) {
   cancelled_ = false;
-  return PassManager(environment_, *this).run(module, pipeline, options, diagnostics_);
+  if (!options.check_each) return PassManager(environment_, *this).run(module, pipeline, options, diagnostics_);
+  ExecutionCheck check(builder_, execute_, imports(), pipeline, options.dump_dir, options.check_steps);
+  RunOptions checked = options;
+  checked.instruments.push_back(
+      [&](const PassRecord& record, const Node& before, const Node& after) { check.after(record, before, after); });
+  RunResult result = PassManager(environment_, *this).run(module, pipeline, checked, diagnostics_);
+  result.check = check.report();
+  return result;
+}
+
+Map Session::imports() const {
+  Builder::Entries entries;
+  for (const auto& [name, function] : functions_) entries.emplace_back(name, function);
+  return builder_.map(entries);
 }
 
 void Session::register_function(const std::string& name, const Value& function) {
@@ -107,9 +122,7 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
   PluginInstances::Use use = instances_->use(plugin, TN_EXECUTOR);
   auto* table = static_cast<const TnExecutor*>(use.table);
   if (!TN_HAS(table, load)) throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' has no slot load");
-  Builder::Entries entries;
-  for (const auto& [name, function] : functions_) entries.emplace_back(name, function);
-  Value imports = builder_.map(entries);
+  Value imports = this->imports();
   Value loaded = with_context(module, plugin.id, [&](const TnContext* context) {
     return call([&](TnValue* ret) {
       return table->load(use.instance, context, module.get(), imports.ptr(), complete.ptr(), ret);

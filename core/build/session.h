@@ -64,6 +64,7 @@ class Session : public PassSource {
   std::vector<Diagnostic> take_diagnostics() { return std::exchange(diagnostics_, {}); }
 
  private:
+  Map imports() const;
   template <class F>
   Value with_context(const Node& module, const std::string& from, F&& f);
 

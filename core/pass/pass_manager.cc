@@ -110,7 +110,7 @@ RunResult PassManager::run(const Node& module, const Pipeline& pipeline, const R
     dump->write(0, "input", module);
   }
   if (options.verify) verify(b, module, "", "");
-  RunResult result{module, {}};
+  RunResult result{module, {}, {}};
   for (size_t i = begin; i < end; ++i) {
     const Stage& stage = pipeline.stages[i];
     PassRecord record{stage.pass->full_name(), i + 1, false, false, 0};

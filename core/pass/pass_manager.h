@@ -47,11 +47,14 @@ struct RunOptions {
   std::string start_from;          // a stage, "" for the first
   std::set<std::string> disabled;  // full names
   std::vector<Instrument> instruments;
+  bool check_each = false;            // run every state and compare it with the first (build/execution_check.h)
+  int64_t check_steps = 200'000'000;  // that one run may take
 };
 
 struct RunResult {
   Node module;
   std::vector<PassRecord> records;
+  Value check;  // what was run and what was not, when check_each was asked for
 };
 
 class PassManager {

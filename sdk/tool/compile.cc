@@ -2,6 +2,8 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include "passes.h"
 
@@ -14,19 +16,34 @@ struct CompileArgs {
   PassOptions passes;
 };
 
-// How the artifact was made: the passes that ran, with their plugins' versions, one a line.
-std::string lock_text(const CompilerSession& session, const Value& records) {
+// How the artifact is made: the passes of the pipeline with their options, and the versions of the plugins that take
+// part, one a line. It says the same of an artifact that was made from a dumped state.
+std::string lock_text(const CompilerSession& session, const CompileArgs& a, const std::vector<std::string>& plan,
+                      const std::string& target_kind) {
   std::string text;
-  for (const Value& v : records.ref<Array>()) {
-    const Map& record = v.ref<Map>();
-    if (!record.find("disabled")->as_bool()) text += std::string(record.find("pass")->as_string()) + "\n";
+  std::set<std::string> parts;
+  for (const std::string& stage : plan) {
+    text += stage + "\n";
+    parts.insert(stage.substr(0, stage.find(':')));
   }
+  // The first plugin of a capability takes part, unless another one is named.
+  bool codegen = !a.codegen.empty(), linker = !a.linker.empty();
+  parts.insert({a.codegen, a.linker});
   Map installed = session.plugins();
   for (const Value& v : installed.find("plugins")->ref<Array>()) {
     const Map& plugin = v.ref<Map>();
-    if (plugin.find("loaded")->as_bool())
-      text += "plugin " + std::string(plugin.find("id")->as_string()) + " " +
-              std::string(plugin.find("version")->as_string()) + "\n";
+    std::string id(plugin.find("id")->as_string());
+    for (const Value& capability : plugin.find("provides")->ref<Array>()) {
+      if (capability.as_string() == "tenon.linker/1" && !std::exchange(linker, true)) parts.insert(id);
+      if (capability.as_string() != "tenon.codegen/1" || codegen) continue;
+      for (const Value& target : plugin.find("codegen")->ref<Map>().find("targets")->ref<Array>())
+        if (target.as_string() == target_kind && !std::exchange(codegen, true)) parts.insert(id);
+    }
+  }
+  for (const Value& v : installed.find("plugins")->ref<Array>()) {
+    std::string id(v.ref<Map>().find("id")->as_string());
+    if (parts.contains(id))
+      text += "plugin " + id + " " + std::string(v.ref<Map>().find("version")->as_string()) + "\n";
   }
   return text;
 }
@@ -50,7 +67,7 @@ int compile(const CompileArgs& a, const Common& common) {
     write_output(output, text);
   } else {
     if (output.empty()) output = std::filesystem::path(a.module).stem().string() + ".so";
-    Builder::Entries options{{"lock", b.string(lock_text(*session, result.records))}};
+    Builder::Entries options{{"lock", b.string(lock_text(*session, a, result.plan, kind))}};
     if (!a.codegen.empty()) options.emplace_back("codegen", b.string(a.codegen));
     if (!a.linker.empty()) options.emplace_back("linker", b.string(a.linker));
     session->compile(result.module, output, Value(b.map(options)));
@@ -61,7 +78,10 @@ int compile(const CompileArgs& a, const Common& common) {
   auto bytes = static_cast<int64_t>(std::filesystem::file_size(output));
   if (common.json)
     print_line(
-        Json{{"output", output}, {"bytes", bytes}, {"milliseconds", ms}, {"passes", to_json(result.records)}}.dump(2));
+        with_check(
+            Json{{"output", output}, {"bytes", bytes}, {"milliseconds", ms}, {"passes", to_json(result.records)}},
+            result)
+            .dump(2));
   else
     std::printf("%s: %lld bytes, compiled in %.0f ms\n", output.c_str(), static_cast<long long>(bytes), ms);
   return kOk;

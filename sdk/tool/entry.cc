@@ -1,12 +1,12 @@
 #include "entry.h"
 
 #include <signature/signature.h>
+#include <tenon/cxx/numbers.h>
 
 #include <cstdlib>
 
 #include "diag/suggest.h"
 #include "npy.h"
-#include "numbers.h"
 #include "tool.h"
 
 namespace tenon::tool {

@@ -69,12 +69,6 @@ class Header {
 
 }  // namespace
 
-int64_t element_count(const DLTensor& t) {
-  int64_t n = 1;
-  for (int i = 0; i < t.ndim; ++i) n *= t.shape[i];
-  return n;
-}
-
 Value make_tensor(const Builder& b, DLDataType dtype, const std::vector<int64_t>& shape) {
   Value v = call([&](TnValue* ret) {
     return b.runtime()->tensor({kDLCPU, 0}, dtype, static_cast<int32_t>(shape.size()), shape.data(), ret);

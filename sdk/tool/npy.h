@@ -3,6 +3,7 @@
 #define TENON_TOOL_NPY_H
 
 #include <tenon/cxx/builder.h>
+#include <tenon/cxx/numbers.h>
 
 #include <string>
 
@@ -18,7 +19,6 @@ void write_npy(const std::string& path, const DLTensor& tensor);
 // A new tensor; its memory is zero.
 Value make_tensor(const Builder& b, DLDataType dtype, const std::vector<int64_t>& shape);
 inline DLTensor& tensor_of(const Value& v) { return reinterpret_cast<TnTensor*>(v.raw().as.object)->tensor; }
-int64_t element_count(const DLTensor& t);
 
 }  // namespace tenon::tool
 #endif

@@ -1,6 +1,7 @@
 #include "npy.h"
 
 #include <gtest/gtest.h>
+#include <tenon/cxx/numbers.h>
 
 #include <cmath>
 #include <cstring>
@@ -8,7 +9,6 @@
 #include <limits>
 
 #include "diag/files.h"
-#include "numbers.h"
 #include "tenon/compiler.h"
 
 namespace tenon::tool {

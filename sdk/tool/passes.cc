@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace tenon::tool {
@@ -32,6 +33,37 @@ void show_records(const Value& records) {
   }
 }
 
+// What --check-each ran, and what it could not.
+void show_check(const Map& check) {
+  auto number = [&](const char* key) { return static_cast<long long>(check.find(key)->as_int()); };
+  const Array& not_checked = check.find("not_checked")->ref<Array>();
+  for (const Value& v : not_checked)
+    std::fprintf(stderr, "not checked: %s, %s\n", std::string(v.ref<Map>().find("pass")->as_string()).c_str(),
+                 std::string(v.ref<Map>().find("kind")->as_string()).c_str());
+  size_t inputs = check.find("inputs")->ref<Array>().size();
+  std::fprintf(stderr, "checked %lld of %lld states on %zu set%s of inputs%s; not checked: %zu\n", number("checked"),
+               number("states"), inputs, inputs == 1 ? "" : "s", inputs ? ": they compute the same" : "",
+               not_checked.size());
+}
+
+std::vector<std::string> planned(const CompilerSession& session, const PassOptions& o, const std::string& pipeline) {
+  std::vector<std::string> out;
+  auto add = [&](const std::string& pass, const std::string& text) {
+    if (std::find(o.disable.begin(), o.disable.end(), pass) == o.disable.end()) out.push_back(text);
+  };
+  for (const std::string& pass : o.passes) add(pass.substr(0, pass.find('{')), pass);
+  if (pipeline.empty() || pipeline == "none") return out;
+  Map described = session.pipeline(pipeline);
+  for (const Value& v : described.find("stages")->ref<Array>()) {
+    const Map& stage = v.ref<Map>();
+    std::string pass(stage.find("pass")->as_string());
+    const Value* options = stage.find("options");
+    bool plain = !options || !options->is_map() || options->ref<Map>().empty();
+    add(pass, plain ? pass : pass + " " + to_json(*options).dump());
+  }
+  return out;
+}
+
 }  // namespace
 
 void PassOptions::add_to(CLI::App& app) {
@@ -51,7 +83,13 @@ void PassOptions::add_to(CLI::App& app) {
       ->type_name("STAGE|FILE");
   app.add_option("--disable", disable, "leave a pass out; repeatable")->type_name("PASS")->expected(1)->take_all();
   app.add_flag("--no-verify", no_verify, "do not verify after every pass");
+  app.add_flag("--check-each", check_each, "run every state on generated inputs and compare it with the first");
   app.add_flag("-v,--verbose", verbose, "list the passes with their times on standard error");
+}
+
+Json with_check(Json report, const PassesResult& result) {
+  if (!result.check.is_none()) report["check"] = to_json(result.check);
+  return report;
 }
 
 PassesResult run_passes(const CompilerSession& session, const Common& common, const PassOptions& o,
@@ -75,10 +113,11 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
       nothing_left = static_cast<size_t>(number) >= o.passes.size();
   }
   if (source.empty()) throw UsageError("a module is needed", "tenon opt MODULE.py --pass PLUGIN:PASS");
+  std::vector<std::string> plan = planned(session, o, pipeline);
   Node module = read_module(session, source, o.constants);
   if (nothing_left || pipeline == "none" || (pipeline.empty() && o.passes.empty())) {
     if (!o.no_verify) session.verify(module);
-    return {module, module, b.array({})};
+    return {module, module, b.array({}), plan, Value()};
   }
   std::vector<Value> stages, disabled;
   for (const std::string& pass : o.passes) stages.push_back(b.string(pass));
@@ -87,12 +126,15 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
   if (!o.dump_dir.empty()) options.emplace_back("dump_dir", b.string(o.dump_dir));
   if (!o.stop_after.empty()) options.emplace_back("stop_after", b.string(o.stop_after));
   if (!start_from.empty()) options.emplace_back("start_from", b.string(start_from));
+  if (o.check_each) options.emplace_back("check_each", Value(true));
   try {
     Map result =
         session.run_pipeline(module, pipeline.empty() ? Value(b.array(stages)) : b.string(pipeline), b.map(options));
     show_diagnostics(session.diagnostics(), common.json);
     if (o.verbose) show_records(*result.find("passes"));
-    return {module, as_node(*result.find("module")), *result.find("passes")};
+    const Value* check = result.find("check");
+    if (check && !common.json) show_check(check->ref<Map>());
+    return {module, as_node(*result.find("module")), *result.find("passes"), plan, check ? *check : Value()};
   } catch (const Error&) {
     show_diagnostics(session.diagnostics(), common.json);
     throw;

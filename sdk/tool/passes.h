@@ -12,6 +12,7 @@ struct PassOptions {
   std::string dump_dir, stop_after, start_from;
   std::vector<std::string> disable, constants;
   bool no_verify = false;
+  bool check_each = false;
   bool verbose = false;
 
   void add_to(CLI::App& app);
@@ -22,7 +23,13 @@ struct PassesResult {
   Node input;  // as it was read
   Node module;
   Value records;  // an array of maps, see TnCompiler.run_pipeline
+  // The whole pipeline, what was left out apart: "PLUGIN:PASS {options}". The same for a run that goes on from a dump.
+  std::vector<std::string> plan;
+  Value check;  // likewise; none without --check-each
 };
+
+// The report of a verb with what --check-each found.
+Json with_check(Json report, const PassesResult& result);
 
 // Reads the module (a dump named by --start-from goes before `path`), runs what the options ask for, reports what
 // plugins said. `default_pipeline` is used when neither --pass nor --pipeline is given; "" for none.

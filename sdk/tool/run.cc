@@ -1,4 +1,6 @@
 // tenon run: runs a function of a module and shows what it computes.
+#include <tenon/cxx/numbers.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -6,7 +8,6 @@
 #include "diag/files.h"
 #include "entry.h"
 #include "npy.h"
-#include "numbers.h"
 #include "passes.h"
 
 namespace tenon::tool {

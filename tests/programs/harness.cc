@@ -65,6 +65,13 @@ std::string Session::difference(const Node& a, const Node& b) {
       call([&](TnValue* ret) { return ir->structural_equal(ir->self, x.ptr(), y.ptr(), 0, ret); }).as_string());
 }
 
+Map Session::check_each(const Node& module, const char* pipeline) {
+  const Value name(pipeline), options = builder_.map({{"check_each", Value(true)}});
+  const Value result = call(
+      [&](TnValue* ret) { return compiler_->run_pipeline(session_, module.get(), name.ptr(), options.ptr(), ret); });
+  return result.ref<Map>().find("check")->ref<Map>();
+}
+
 Map Session::load(const std::string& file, const Executor& executor) {
   Node module = parse(file);
   verify(module);

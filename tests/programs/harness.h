@@ -45,6 +45,8 @@ class Session {
   Map load_module(const Node& module, const char* plugin);
   // The functions of the artifact that a lowered module becomes; what was provided serves its imports.
   Map load_artifact(const Node& module);
+  // Runs a pipeline on the module with check_each; what it reports (TnCompiler.run_pipeline). Throws for a wrong pass.
+  Map check_each(const Node& module, const char* pipeline);
   // The text of a program, parsed.
   Node parse(const std::string& file) { return parse_text(read_program(file), file); }
   Node parse_text(const std::string& text, const std::string& name);

@@ -65,7 +65,11 @@ typedef struct TnCompiler {
    *   start_from  string    likewise
    *   disable     array     full names of passes to leave out
    *   on_pass     function  called after each pass with {pass, number, changed, disabled, milliseconds}, before, after
-   * The result is a map {module, passes: [{pass, number, changed, disabled, milliseconds}]}. */
+   *   check_each  bool      every distinct state runs once on generated inputs, in the bounded executor, and must compute
+   *                         what the first does: TN_ERROR_PLUGIN names the pass that is wrong; false
+   *   check_steps int       that one such run may take; 200,000,000
+   * The result is a map {module, passes: [{pass, number, changed, disabled, milliseconds}]}; with check_each also
+   * check: {states, checked, runs, inputs: [string], not_checked: [{pass, number, kind}]}. */
   int (*run_pipeline)(TnSession* session, const TnNode* module, const TnValue* pipeline, const TnValue* options,
                       TnValue* ret);
   /* The running call ends with TN_ERROR_CANCELLED. Any thread. */

@@ -30,11 +30,41 @@ Value new_name(WrongPasses& self, const PassArgs& args, const Node& function) {
   return self.builder().array({function, self.builder().map({{"helper", function}})});
 }
 
-constexpr FunctionPass<WrongPasses> function_rows[] = {{"use-undefined", &use_undefined},
-                                                       {"return-number", &return_number},
-                                                       {"throw", &throw_exception},
-                                                       {"give-up", &give_up},
-                                                       {"new-name", &new_name}};
+// ---- Legal modules that compute something else
+
+Value scale_constants(WrongPasses& self, const PassArgs& args, const Node& function) {
+  const Builder& b = self.builder();
+  return b.rewrite(function, [&](const Node&, const Node& n) -> Value {
+    auto* imm = n.as<ir::FloatImm>();
+    if (!imm || imm->value() == 0) return Value();
+    double factor = args.options.find("factor")->as_float();
+    return Value(b.with(n, ir::FloatImm::Slot::value, Value(imm->value() * factor)));
+  });
+}
+Value shorten_loops(WrongPasses& self, const PassArgs&, const Node& function) {
+  const Builder& b = self.builder();
+  return b.rewrite(function, [&](const Node&, const Node& n) -> Value {
+    auto* loop = n.as<tir::For>();
+    if (!loop || loop->extent().is<ir::IntImm>()) return Value();
+    return Value(b.with(n, tir::For::Slot::extent, b.mul(b.floordiv(loop->extent(), b.imm(2)), b.imm(2))));
+  });
+}
+Value shift_loads(WrongPasses& self, const PassArgs&, const Node& function) {
+  const Builder& b = self.builder();
+  return b.rewrite(function, [&](const Node&, const Node& n) -> Value {
+    auto* load = n.as<tir::BufferLoad>();
+    if (!load || load->indices().empty()) return Value();
+    std::vector<Node> indices;
+    for (const Node& i : nodes(load->indices())) indices.push_back(b.add(i, b.imm(1, i.dtype())));
+    return Value(b.with(n, tir::BufferLoad::Slot::indices, Value(b.array(indices))));
+  });
+}
+
+constexpr FunctionPass<WrongPasses> function_rows[] = {
+    {"use-undefined", &use_undefined}, {"return-number", &return_number},
+    {"throw", &throw_exception},       {"give-up", &give_up},
+    {"new-name", &new_name},           {"scale-constants", &scale_constants},
+    {"shorten-loops", &shorten_loops}, {"shift-loads", &shift_loads}};
 constexpr ModulePass<WrongPasses> module_rows[] = {{"return-function", &return_function}};
 constexpr TnPass pass_table = all_passes<WrongPasses, module_rows, function_rows>();
 
