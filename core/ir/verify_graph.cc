@@ -86,28 +86,7 @@ void check_slot(const Node& n, const SlotRow& row) {
   }
 }
 
-struct RowRange {
-  uint8_t first = 0, last = 0;
-};
-struct RowTable {
-  RowRange of[256];
-};
-constexpr RowTable make_row_table() {
-  RowTable t{};
-  for (size_t i = 0; i < std::size(kSlots); ++i) {
-    RowRange& r = t.of[kSlots[i].kind];
-    if (r.last == 0) r.first = static_cast<uint8_t>(i);
-    r.last = static_cast<uint8_t>(i + 1);
-  }
-  return t;
-}
-constexpr RowTable kRows = make_row_table();
-constexpr bool rows_are_grouped() {
-  for (size_t i = 1; i < std::size(kSlots); ++i)
-    if (kSlots[i - 1].kind > kSlots[i].kind) return false;
-  return true;
-}
-static_assert(rows_are_grouped());
+constexpr RowTable kRows = make_row_table(kSlots);
 
 bool is_loop_expression(const Node& n) {
   return (n.kind() >= TN_KIND_tir_Add && n.kind() <= TN_KIND_tir_Let) || n.is<ir::IntImm>() || n.is<ir::FloatImm>();
@@ -354,7 +333,7 @@ void GraphRules::check_scalar(const relax::PrimValue& p) const {
 
 void GraphRules::check(const Node& n, const TnNode* parent) {
   if (is_loop_expression(n)) return loop_.check(n, parent);
-  if (n.kind() < 256)
+  if (n.kind() < std::size(kRows.of))
     for (size_t i = kRows.of[n.kind()].first; i < kRows.of[n.kind()].last; ++i) check_slot(n, kSlots[i]);
   switch (n.kind()) {
     case relax::Function::kKind: check_function(n.to<relax::Function>()); break;

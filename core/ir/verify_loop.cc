@@ -119,39 +119,31 @@ std::optional<Expected> expect(const Node& n, Holds holds) {
   return std::nullopt;
 }
 
+[[noreturn]] void refuse_slot(const Node& n, const SlotRow& row, const Node& child, size_t index) {
+  auto expected = expect(child, row.holds);
+  std::string slot = kind_info(n.kind())->schema.slots[row.slot].name;
+  if (n.slot(row.slot).is_array()) slot += "[" + std::to_string(index) + "]";
+  throw Violation{expected->rule,
+                  "`" + slot + "` of " + name_of(n.get()) + " must be " + expected->what + ", but is " + what(child)};
+}
+
 void check_slot(const Node& n, const SlotRow& row) {
   const Value& v = n.slot(row.slot);
-  std::string slot = kind_info(n.kind())->schema.slots[row.slot].name;
-  auto one = [&](const Node& child, const std::string& name) {
-    if (auto expected = expect(child, row.holds))
-      throw Violation{expected->rule, "`" + name + "` of " + name_of(n.get()) + " must be " + expected->what +
-                                          ", but is " + what(child)};
-  };
   if (v.is_array()) {
     size_t i = 0;
-    for (const Node& child : nodes(v.ref<Array>())) one(child, slot + "[" + std::to_string(i++) + "]");
+    for (const Node& child : nodes(v.ref<Array>())) {
+      if (expect(child, row.holds)) refuse_slot(n, row, child, i);
+      ++i;
+    }
   } else if (v.is_node()) {
-    one(as_node(v), slot);
+    if (expect(as_node(v), row.holds)) refuse_slot(n, row, as_node(v), 0);
   } else if (row.holds != Holds::kStatementOrNone || !v.is_none()) {
-    throw Violation{"level", "`" + slot + "` of " + name_of(n.get()) + " is " + describe(v.raw())};
+    throw Violation{"level", "`" + std::string(kind_info(n.kind())->schema.slots[row.slot].name) + "` of " +
+                                 name_of(n.get()) + " is " + describe(v.raw())};
   }
 }
 
-// The rows of a kind, found by a table made from kSlots.
-std::pair<const SlotRow*, const SlotRow*> slot_rows(uint32_t kind) {
-  const SlotRow* first = std::begin(kSlots);
-  while (first != std::end(kSlots) && first->kind < kind) ++first;
-  const SlotRow* last = first;
-  while (last != std::end(kSlots) && last->kind == kind) ++last;
-  return {first, last};
-}
-
-constexpr bool rows_are_sorted() {
-  for (size_t i = 1; i < std::size(kSlots); ++i)
-    if (kSlots[i - 1].kind > kSlots[i].kind) return false;
-  return true;
-}
-static_assert(rows_are_sorted());
+constexpr RowTable kRows = make_row_table(kSlots);
 
 // ---- Rules -----------------------------------------------------------------------------------------------------
 
@@ -356,8 +348,8 @@ void LoopRules::check_definition(const Node& v) const {
 }
 
 void LoopRules::check(const Node& n, const TnNode* parent) const {
-  auto [first, last] = slot_rows(n.kind());
-  for (const SlotRow* row = first; row != last; ++row) check_slot(n, *row);
+  if (n.kind() < std::size(kRows.of))
+    for (size_t i = kRows.of[n.kind()].first; i < kRows.of[n.kind()].last; ++i) check_slot(n, kSlots[i]);
   switch (n.kind()) {
     case ir::IntImm::kKind: check_integer_constant(n.to<ir::IntImm>()); break;
     case ir::FloatImm::kKind:

@@ -8,6 +8,26 @@
 
 namespace tenon::verify_parts {
 
+// Where the rows of a kind lie in a table of what each slot holds, whose rows are in the order of the kinds.
+struct RowTable {
+  struct Range {
+    uint8_t first = 0, last = 0;
+  };
+  Range of[kMaxCoreKinds];
+};
+template <class Row, size_t n>
+constexpr RowTable make_row_table(const Row (&rows)[n]) {
+  static_assert(n < 255);
+  RowTable t{};
+  for (size_t i = 0; i < n; ++i) {
+    if (i > 0 && rows[i].kind < rows[i - 1].kind) throw "the rows are not in the order of the kinds";
+    RowTable::Range& r = t.of[rows[i].kind];
+    if (r.last == 0) r.first = static_cast<uint8_t>(i);
+    r.last = static_cast<uint8_t>(i + 1);
+  }
+  return t;
+}
+
 // A node without counting, for the length of a call.
 inline const Node& borrowed(const TnNode* const& n) { return reinterpret_cast<const Node&>(n); }
 

@@ -1,6 +1,7 @@
 // Modules and functions.
 #include "diag/suggest.h"
 #include "ir/ir_table.h"
+#include "ir/scoped_walk.h"
 #include "script/deep_stack.h"
 #include "script/elaborate.h"
 
@@ -81,8 +82,49 @@ void Elaborator::function(const Stmt& s) {
   char level = 0;
   const Expr* decorator = level_decorator(s, &level);
   check_decorator(*decorator, level == 'T' ? Path{'T', "prim_func"} : Path{'R', "function"});
+  uses_symbols_ = false;
   Node made = level == 'T' ? prim_func(s, *decorator) : graph_function(s, *decorator);
+  if (uses_symbols_) check_symbols(made, level == 'R');
   add_function(s, function_name(s), made);
+}
+
+namespace {
+
+// Finds the first variable that is used outside of every scope.
+class Unbound : public ScopeVisitor {
+ public:
+  Below enter(const TnNode* n) {
+    bool shared = static_cast<uint32_t>(__atomic_load_n(&n->header.counts, __ATOMIC_RELAXED)) > 1;
+    if (shared && !(flags_of(n) & kHasDefinitions) && n->depth > 1) {
+      size_t before = seen_.size();
+      seen_[n] = 1;
+      if (seen_.size() == before) return Below::kSkip;
+    }
+    return found ? Below::kStop : Below::kEnter;
+  }
+  void use(const TnNode* n, bool in_scope) {
+    if (!in_scope && n->kind == ir::Var::kKind && !found) found = n;
+  }
+  void end(const TnNode*) { seen_.clear(); }
+
+  const TnNode* found = nullptr;
+
+ private:
+  PointerMap<char> seen_;
+};
+
+}  // namespace
+
+void Elaborator::check_symbols(const Node& function, bool graph) const {
+  Unbound unbound;
+  scoped_walk(Value(function).raw(), unbound);
+  const TnNode* var = unbound.found;
+  if (!var || !var->span) return;
+  std::string name(string_view_of(var->slots[ir::VarSlot::name]));
+  source_.fail({var->span->line, var->span->column},
+               "the symbol '" + name + "' is used, but nothing gives it a value there",
+               graph ? "the type of a parameter does, or x = R.match_cast(y, R.Tensor((" + name + ", ...)))"
+                     : "the shape of a parameter does, or a parameter " + name + ": T.int64");
 }
 
 Node Elaborator::prim_func(const Stmt& s, const Expr& decorator) {

@@ -180,6 +180,7 @@ Node Elaborator::use(Binding& b, const Expr& name) {
     // A symbol that is used before anything gives it a value stands for a dimension: those are int64.
     DLDataType t = is_int(b.declared) ? with_lanes(kInt64, b.declared.lanes) : b.declared;
     b.node = make<ir::Var>(name, {t, text(name.text)});
+    uses_symbols_ = true;
   }
   return b.node;
 }

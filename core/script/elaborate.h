@@ -227,6 +227,8 @@ class Elaborator {
   void declare_functions(Body stmts);
   void function(const Stmt& s);
   Node prim_func(const Stmt& s, const Expr& decorator);
+  // Refuses a symbol that is used where nothing gives it a value.
+  void check_symbols(const Node& function, bool graph) const;
   void module_statement(const Stmt& s);
   std::string_view function_name(const Stmt& s) const;
   void add_function(const Stmt& s, std::string_view name, Node f);
@@ -296,6 +298,7 @@ class Elaborator {
     std::optional<Value> body_type;  // I.body_type: what the body's type is when it is not that of the result
   };
   FunctionState function_;
+  bool uses_symbols_ = false;  // the function being read has symbolic dimensions
   BlockState* block_ = nullptr;
   std::vector<std::unique_ptr<Source>> inner_sources_;
   uint32_t wraps_ = 0;

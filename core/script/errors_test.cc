@@ -27,6 +27,16 @@ const Refusal kRefusals[] = {
     {"@I.ir_module\nclass M:\n    @T.prim_func\n    def f():\n        pass\n    @T.prim_func\n    def f():\n        "
      "pass",
      "6:5", "two functions are called 'f'", ""},
+    // Symbols that nothing gives a value.
+    {"@T.prim_func\ndef f(A: T.Buffer((4,), \"float32\")):\n    k = T.int64()\n    for i in range(k):\n        A[i] = "
+     "A[i + k]",
+     "4:20", "the symbol 'k' is used, but nothing gives it a value there",
+     "the shape of a parameter does, or a parameter k: T.int64"},
+    {"@R.function\ndef f(x: R.Tensor((4, 2), \"float32\")):\n    k = T.int64()\n    y = R.reshape(x, R.shape([8]))\n   "
+     " z = "
+     "R.call_pure_packed(\"g\", y, ty_args=R.Tensor((k, 2), \"float32\"))\n    return z",
+     "5:54", "the symbol 'k' is used, but nothing gives it a value there",
+     "the type of a parameter does, or x = R.match_cast(y, R.Tensor((k, ...)))"},
     // The lexer.
     {F "    A[0] = 'x", "3:12", "this string is never closed; expected '", ""},
     {F "    A[0] = (1", "3:12", "this '(' is never closed", ""},
