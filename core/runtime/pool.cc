@@ -106,9 +106,13 @@ uint32_t wait_for_change(Turn& word, uint32_t value, std::atomic<bool>& asleep, 
 // The word is stored right behind what was written beside it, so that the other, who reads the line all the time, takes
 // it away once and not twice.
 void change(Turn& word, uint32_t value, const std::atomic<bool>& other_sleeps) {
+#if defined(__SANITIZE_THREAD__)  // which knows no fences
+  word.store(value);
+#else
   word.store(value, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (other_sleeps.load(std::memory_order_relaxed)) wake(word);
+#endif
+  if (other_sleeps.load()) wake(word);
 }
 
 // Runs tasks [begin, end) up to the first that fails.
