@@ -35,11 +35,17 @@ void FunctionEmitter::alloc_buffer(const tir::AllocBuffer& s) {
   int64_t bytes = static_cast<int64_t>(m_.llvm_module().getDataLayout().getTypeAllocSize(element).getFixedValue());
   int64_t constant_bytes = bytes;
   llvm::Value* elements = ir_.getInt64(1);
+  llvm::Value* fits = ir_.getTrue();
+  auto times = [&](llvm::Value* a, llvm::Value* b) {
+    llvm::Value* both = ir_.CreateBinaryIntrinsic(llvm::Intrinsic::smul_with_overflow, a, b);
+    fits = ir_.CreateAnd(fits, ir_.CreateNot(ir_.CreateExtractValue(both, 1)));
+    return ir_.CreateExtractValue(both, 0);
+  };
   for (const Node& dim : nodes(buffer.shape())) {
     const auto* imm = dim.as<ir::IntImm>();
     if (!imm || __builtin_mul_overflow(constant_bytes, imm->value(), &constant_bytes)) constant_bytes = -1;
     if (constant_bytes < 0) constant_bytes = INT64_MIN;  // stays negative or overflows again
-    elements = ir_.CreateMul(elements, index(dim));
+    elements = times(elements, index(dim));
   }
   if (!buffer.strides().empty()) {
     // Strided memory reaches from the first to the last element.
@@ -63,11 +69,14 @@ void FunctionEmitter::alloc_buffer(const tir::AllocBuffer& s) {
     }});
     return;
   }
-  llvm::Value* size = ir_.CreateMul(elements, ir_.getInt64(static_cast<uint64_t>(bytes)));
+  llvm::Value* size = times(elements, ir_.getInt64(static_cast<uint64_t>(bytes)));
+  require(fits, TN_ERROR_LIMIT, "the size of the buffer '" + name + "' does not fit into 64 bits", s);
   auto* memory = llvm::cast<llvm::CallInst>(call_runtime(offsetof(TnRuntime, workspace_alloc), ir_.getPtrTy(), {size}));
   memory->setName(name);
   memory->addRetAttr(llvm::Attribute::NoAlias);
-  require(ir_.CreateIsNotNull(memory), TN_ERROR_OUT_OF_MEMORY, "no memory for the buffer '" + name + "'", s);
+  require_numbers(ir_.CreateIsNotNull(memory), TN_ERROR_OUT_OF_MEMORY,
+                  "no memory for the buffer '" + name + "' of %lld bytes", size, size, s,
+                  "use smaller dimensions, or free memory");
   ir_.CreateAlignmentAssumption(m_.llvm_module().getDataLayout(), memory, kBufferAlign);
   frame_.buffers[buffer.get()] = {memory, llvm::Align(kBufferAlign), true};
   frame_.cleanups.push_back(

@@ -28,6 +28,8 @@ Value fuse(PassesGraph& self, const PassArgs& args, const Node& module);
 Value merge_fused(PassesGraph& self, const PassArgs& args, const Node& module);
 // relax.Function   ->   tir.PrimFunc (see host_function.h)
 Value lower_to_host(PassesGraph& self, const PassArgs& args, const Node& module);
+// lv = T.alloc_buffer(...) of a host function   ->   lv = T.decl_buffer(..., data=arena.data)  (see plan_memory.cc)
+Value plan_memory(PassesGraph& self, const PassArgs& args, const Node& module);
 
 // ---- Shared by the passes
 

@@ -16,6 +16,7 @@ constexpr ModulePass<PassesGraph> module_rows[] = {
     {"merge-fused", &merge_fused},
     {"remove-unused-functions", &remove_unused_functions},
     {"lower-to-host", &lower_to_host},
+    {"plan-memory", &plan_memory},
 };
 
 constexpr TnPass table = all_passes<PassesGraph, module_rows, function_rows>();
