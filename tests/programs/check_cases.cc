@@ -37,8 +37,8 @@ void provide_externals(Session& session) {
     return Value();
   });
   session.provide("mylib.matmul", [](const TnValue* args, int32_t) {
-    const int64_t n = tensor_argument(args[0]).shape[0], k = tensor_argument(args[0]).shape[1],
-                  m = tensor_argument(args[1]).shape[1];
+    const int64_t k = tensor_argument(args[1]).shape[0], m = tensor_argument(args[1]).shape[1],
+                  n = count(tensor_argument(args[0])) / k;
     for (int64_t i = 0; i < n * m; ++i) {
       floats(args[2])[i] = 0;
       for (int64_t l = 0; l < k; ++l)

@@ -90,6 +90,7 @@ class Fuser {
       std::vector<const Member*> of;
       for (size_t i : group) of.push_back(&*members[i]);
       Node call = primitive_call(of);
+      if (!call) continue;
       for (size_t i : group) bindings[i] = Node();
       bindings[group.back()] = b_.make<relax::VarBinding>({call, of.back()->var}, call.span());
       changed = true;
@@ -221,6 +222,7 @@ class Fuser {
 
   // ---- The primitive function of a group, and its call
 
+  // Null where the shapes of the inputs ask for a symbol before one of them gives it.
   Node primitive_call(const std::vector<const Member*>& members) {
     std::vector<Node> inputs;
     std::map<const TnNode*, Node> made;  // tensors of the caller -> variables of the function
@@ -247,14 +249,18 @@ class Fuser {
     auto own = [&](const Value& tree) { return from.empty() ? tree : b_.substitute(tree, before, after); };
 
     std::vector<Node> params, arguments = inputs, bindings;
-    std::set<const TnNode*> given;  // symbols that a shape gives
+    std::set<const TnNode*> given, needed;  // symbols that a shape gives, or asks for before one does
     for (const Node& i : inputs) {
       const auto* v = i.as<ir::Var>();
       Node param = b_.make<ir::Var>({own(i.slot(0)), v ? Value(b_.string(v->name())) : b_.string("constant")});
       for (const Node& d : nodes(as_node(param.slot(0)).to<relax::TensorType>().shape().ref<Array>()))
-        if (d.is<ir::Var>()) given.insert(d.get());
+        b_.walk(Value(d), [&](const Node& n) {
+          if (n.is<ir::Var>() && !given.count(n.get()) && !needed.count(n.get()))
+            (n.same_as(d) ? given : needed).insert(n.get());
+        });
       params.push_back(made[i.get()] = param);
     }
+    if (!needed.empty()) return {};
     std::vector<Node> rest, rest_values;
     for (size_t k = 0; k < to.size(); ++k)
       if (!given.count(as_node(to[k]).get())) {
