@@ -305,7 +305,8 @@ class Tiler {
         auto it = load ? locals.find(load->buffer().get()) : locals.end();
         return it == locals.end() ? Value() : Value(b_.load(it->second, b_.array({r, c})));
       });
-      return b_.substitute(loaded, b_.array(all_from), b_.array(all_to));
+      // What a T.Let binds is bound anew in each copy.
+      return b_.renew(b_.substitute(loaded, b_.array(all_from), b_.array(all_to)));
     };
     auto value_at = [&](const Node& e, const Node& r, const Node& c, const std::vector<Node>& from = {},
                         const std::vector<Node>& to = {}) {
