@@ -203,9 +203,14 @@ Node Importer::constant(const TensorData& t) {
     if (file == t.location.end()) refuse(TN_ERROR_CORRUPT, "the external tensor '" + t.name + "' names no file");
     uint64_t size = part("length", bytes);
     if (size != bytes) wrong(size);
-    Value c = tenon::call([&](TnValue* ret) {
-      return source_->external(source_->self, file->second.c_str(), part("offset", 0), size, ret);
-    });
+    uint64_t offset = part("offset", 0);
+    Value c;
+    try {
+      c = tenon::call(
+          [&](TnValue* ret) { return source_->external(source_->self, file->second.c_str(), offset, size, ret); });
+    } catch (const Error& e) {
+      throw Error(e.code, node_text() + ": the tensor '" + t.name + "': " + e.message, e.where, e.hint);
+    }
     return constant_of(reinterpret_cast<const TnConstant*>(c.raw().as.object), dtype, t.dims);
   }
   if (t.has_raw) {
