@@ -85,7 +85,7 @@ const Shape kShapes[] = {
      [](const Builder& b, const Node& x, const Node& deep) { return graph_function(b, x, deep); }},
     {"branches of a graph", [](const Builder&, const Node& x) { return x; },
      [](const Builder& b, const Node& inside) -> Node {
-       Node v = b.var("v", Value()), c = b.make<relax::PrimValue>({Value(), b.imm(1, kBool)});
+       Node c = b.make<relax::PrimValue>({Value(), b.imm(1, kBool)});
        return b.make<relax::If>({Value(), c, inside, seq(b, {}, b.make<relax::Tuple>({Value(), b.array({})}))});
      },
      [](const Builder& b, const Node& x, const Node& deep) { return graph_function(b, x, deep); }},
@@ -190,7 +190,9 @@ TEST(DepthErrors, EveryWalkGetsThroughTheGreatestDepth) {
         Value read;
         std::string answer = said([&] { read = session.parse(text, "deep.py"); });
         EXPECT_TRUE(answer == "accepted\n" || answer.starts_with("error 15:")) << answer;
-        if (!read.is_none()) EXPECT_EQ(b.difference(tree, read), std::nullopt);
+        if (!read.is_none()) {
+          EXPECT_EQ(b.difference(tree, read), std::nullopt);
+        }
         std::printf("%s: %zu bytes of text, read back: %s\n", shape.title, text.size(),
                     read.is_none() ? "refused" : "yes");
       }
