@@ -37,6 +37,7 @@ Value describe_plugin(Session& session, const PluginInfo& p) {
   if (p.codegen)
     e.emplace_back("codegen", b.map({{"targets", texts_value(b, p.codegen->targets)},
                                      {"formats", texts_value(b, p.codegen->formats)},
+                                     {"level", b.string(level_name(p.codegen->level))},
                                      {"options", schemas_value(b, p.codegen->options)}}));
   if (p.executor) e.emplace_back("executor", b.map({{"bounded", Value(p.executor->bounded)}, {"options", schemas_value(b, p.executor->options)}}));
   if (p.frontend) e.emplace_back("frontend", b.map({{"extensions", texts_value(b, p.frontend->extensions)}}));

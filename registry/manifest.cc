@@ -150,10 +150,11 @@ class ManifestReader {
   }
 
   void read_codegen(const Yaml& node) {
-    if (!r_.map(node, "'codegen'", {{"targets", true}, {"formats", true}, {"options"}})) return;
+    if (!r_.map(node, "'codegen'", {{"targets", true}, {"formats", true}, {"level"}, {"options"}})) return;
     CodegenInfo codegen;
     codegen.targets = r_.texts(node, "targets");
     codegen.formats = r_.texts(node, "formats");
+    codegen.level = r_.word(node, "level", {"loop", "graph"}, "loop") == "graph" ? Level::kGraph : Level::kLoop;
     if (const Yaml* options = node.find("options")) codegen.options = r_.option_schemas(*options, "the code generator");
     p_.codegen = std::move(codegen);
   }

@@ -130,13 +130,17 @@ std::string encode_value(const Value& value) {
   return out;
 }
 
-ElfSection constants_section(const Map& payload) {
+ElfSection constants_section(const ArtifactParts& parts) {
   ElfSection section{rt::kConstantsSection, 4096, {}, 64};
-  if (const Value* list = payload.find("constants"))
-    for (const Value& c : list->ref<Array>()) {
-      auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
-      section.parts.emplace_back(static_cast<const char*>(constant->data), constant->size);
-    }
+  auto add = [&](const Map& payload) {
+    if (const Value* list = payload.find("constants"))
+      for (const Value& c : list->ref<Array>()) {
+        auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
+        section.parts.emplace_back(static_cast<const char*>(constant->data), constant->size);
+      }
+  };
+  add(parts.payload);
+  for (const Payload& p : parts.payloads) add(p.map);
   return section;
 }
 
@@ -158,25 +162,40 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
     }
     functions.emplace_back(std::string(e.key()), Value(b.map(one)));
   }
-  std::vector<Value> constants;
-  ElfSection layout = constants_section(parts.payload);
-  const Value* list = parts.payload.find("constants");
-  Array all = list ? list->ref<Array>() : Array();
-  std::vector<uint64_t> offsets = part_offsets(layout);
-  for (size_t i = 0; i < all.size(); ++i) {
-    auto* constant = reinterpret_cast<const TnConstant*>(all[i].raw().as.object);
-    constants.push_back(b.map({{"offset", static_cast<int64_t>(offsets[i])},
-                               {"size", static_cast<int64_t>(constant->size)},
-                               {"digest", b.string(constant->digest)}}));
-  }
-  const Value* imports = parts.payload.find("imports");
-  return b.map({{"version", rt::kArtifactVersion},
-                {"signatures", b.string(print_text(b, Value(signatures(b, parts.module))))},
-                {"functions", Value(b.map(functions))},
-                {"imports", imports ? *imports : Value(b.array({}))},
-                {"constants", Value(b.array(constants))},
-                {"target", Value(b.map_value(parts.target))},
-                {"lock", b.string(parts.lock)}});
+  std::vector<uint64_t> offsets = part_offsets(constants_section(parts));
+  size_t next = 0;
+  auto constants_of = [&](const Map& payload) {
+    std::vector<Value> constants;
+    if (const Value* list = payload.find("constants"))
+      for (const Value& c : list->ref<Array>()) {
+        auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
+        constants.push_back(b.map({{"offset", static_cast<int64_t>(offsets[next++])},
+                                   {"size", static_cast<int64_t>(constant->size)},
+                                   {"digest", b.string(constant->digest)}}));
+      }
+    return Value(b.array(constants));
+  };
+  auto imports_of = [&](const Map& payload) {
+    const Value* imports = payload.find("imports");
+    return imports ? *imports : Value(b.array({}));
+  };
+  Builder::Entries index{{"version", rt::kArtifactVersion},
+                         {"signatures", b.string(print_text(b, Value(signatures(b, parts.module))))},
+                         {"functions", Value(b.map(functions))},
+                         {"imports", imports_of(parts.payload)},
+                         {"constants", constants_of(parts.payload)},
+                         {"target", Value(b.map_value(parts.target))},
+                         {"lock", b.string(parts.lock)}};
+  std::vector<Value> payloads;
+  for (const Payload& p : parts.payloads)
+    payloads.push_back(b.map({{"codegen", b.string(p.codegen)},
+                              {"format", b.string(p.format)},
+                              {"digest", b.string(p.bytes->digest)},
+                              {"functions", Value(p.exports)},
+                              {"imports", imports_of(p.map)},
+                              {"constants", constants_of(p.map)}}));
+  if (!payloads.empty()) index.emplace_back("payloads", Value(b.array(payloads)));
+  return b.map(index);
 }
 
 }  // namespace tenon

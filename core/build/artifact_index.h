@@ -4,16 +4,16 @@
 
 #include <string>
 
+#include "build/artifact_writer.h"
 #include "build/elf_object.h"
-#include "tenon/cxx/object.h"
 
 namespace tenon {
 
 // Throws TN_ERROR_ARGUMENT for what is no plain value.
 std::string encode_value(const Value& value);
 
-// The section that holds the constants of a payload, in their order.
-ElfSection constants_section(const Map& payload);
+// The section that holds the constants of all payloads, in their order, that of the module's code first.
+ElfSection constants_section(const ArtifactParts& parts);
 
 }  // namespace tenon
 #endif

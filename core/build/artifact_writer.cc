@@ -45,7 +45,8 @@ void seal(const std::string& path) {
   rt::ArtifactSeal seal;
   std::memcpy(seal.magic, rt::kSealMagic, sizeof seal.magic);
   if (!elf.open(bytes.data(), bytes.size()) || !elf.section(rt::kIndexSection, &index, &index_at) ||
-      !elf.section(rt::kSealSection, &place, &seal_at) || place.size != sizeof seal || !elf.loaded_digest(tn_runtime()->sha256, seal.loaded))
+      !elf.section(rt::kSealSection, &place, &seal_at) || place.size != sizeof seal ||
+      !elf.loaded_digest(tn_runtime()->sha256, seal.loaded))
     throw Error(TN_ERROR_PLUGIN, "the linker wrote no library with the sections of an artifact", path);
   tn_runtime()->sha256(index.data, index.size, seal.index);
   int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
@@ -57,24 +58,27 @@ void seal(const std::string& path) {
   if (!ok) throw Error(TN_ERROR_IO, std::string("writing the seal failed: ") + std::strerror(error), path);
 }
 
-std::string_view bytes_of(const Value& v) { return string_view_of(v.raw()); }
-
 }  // namespace
 
 void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& link, const std::string& path) {
   const Value* format = parts.payload.find("format");
-  const Value* code = parts.payload.find("bytes");
-  if (!format || format->as_string() != "elf-object/1" || !code)
+  if (!format || format->as_string() != kObjectFormat || !parts.payload.find("bytes"))
     throw Error(TN_ERROR_PLUGIN, "the code generator's payload is no object file", path);
+  check_objects(parts.payload, parts.payloads);
   std::string index = encode_value(Value(artifact_index(b, parts)));
   std::string blank(sizeof(rt::ArtifactSeal), '\0');
   TemporaryFiles files(path);
   std::string code_file = files.make(".code.o"), data_file = files.make(".data.o"), linked = files.make(".so");
-  write_file(code_file, bytes_of(*code));
-  write_elf_object(
-      data_file,
-      {{rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts.payload)});
-  link(b.array({b.string(code_file), b.string(data_file)}), linked);
+  write_file(code_file, payload_bytes(parts.payload));
+  std::vector<Value> objects{b.string(code_file)};
+  for (size_t i = 0; i < parts.payloads.size(); ++i) {
+    objects.push_back(b.string(files.make(("." + std::to_string(i) + ".o").c_str())));
+    write_file(std::string(objects.back().as_string()), payload_bytes(parts.payloads[i].map));
+  }
+  objects.push_back(b.string(data_file));
+  write_elf_object(data_file,
+                   {{rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts)});
+  link(b.array(objects), linked);
   seal(linked);
   std::error_code error;
   std::filesystem::rename(linked, path, error);

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "tenon/cxx/builder.h"
+#include "build/payload.h"
 
 namespace tenon {
 
@@ -13,7 +13,8 @@ struct ArtifactParts {
   Map payload;        // of format elf-object/1 (ext/codegen.h)
   ir::Module module;  // the lowered module, for the signatures of its public functions
   Map target;
-  std::string lock;  // how the artifact was made
+  std::string lock;                    // how the artifact was made
+  std::vector<Payload> payloads = {};  // that the module carries; they implement functions for it and for each other
 };
 
 // Links `objects` (file names) into `output`.

@@ -47,11 +47,11 @@ std::string option_text(const Value& v) {
 
 }  // namespace
 
-ExecutionCheck::ExecutionCheck(const Builder& b, ExecuteService& execute, const Map& imports, const Pipeline& pipeline,
+ExecutionCheck::ExecutionCheck(const Builder& b, ExecuteService& execute, ImportsOf imports, const Pipeline& pipeline,
                                std::string dump_dir, int64_t max_steps)
     : b_(b),
       execute_(execute),
-      imports_(imports),
+      imports_(std::move(imports)),
       pipeline_(pipeline),
       dump_dir_(std::move(dump_dir)),
       max_steps_(max_steps) {}
@@ -86,7 +86,7 @@ void ExecutionCheck::add_cases(const Node& module) {
 }
 
 Map ExecutionCheck::load(const Node& module) const {
-  return execute_.load(module, imports_, b_.map({{"max_steps", Value(max_steps_)}, {"max_bytes", Value(kMaxBytes)}}));
+  return execute_.load(module, imports_(module), b_.map({{"max_steps", Value(max_steps_)}, {"max_bytes", Value(kMaxBytes)}}));
 }
 
 Outcome ExecutionCheck::run(const Map& functions, const Case& c, const std::vector<Value>& inputs) const {

@@ -16,9 +16,11 @@ namespace tenon {
 
 class ExecutionCheck {
  public:
+  // The external functions that a state may call.
+  using ImportsOf = std::function<Map(const Node& module)>;
   // `imports` are the external functions that states may call. `dump_dir` is where the states are dumped, or "".
   // One call of a function may take `max_steps` steps. Builder, service and pipeline outlive the check.
-  ExecutionCheck(const Builder& b, ExecuteService& execute, const Map& imports, const Pipeline& pipeline,
+  ExecutionCheck(const Builder& b, ExecuteService& execute, ImportsOf imports, const Pipeline& pipeline,
                  std::string dump_dir, int64_t max_steps);
 
   // The state after a pass; before the first one, the state that it was given. Throws TN_ERROR_PLUGIN naming the pass,
@@ -58,7 +60,7 @@ class ExecutionCheck {
 
   const Builder& b_;
   ExecuteService& execute_;
-  Map imports_;
+  ImportsOf imports_;
   const Pipeline& pipeline_;
   std::string dump_dir_;
   int64_t max_steps_;

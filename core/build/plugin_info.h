@@ -21,6 +21,7 @@ struct CodegenInfo {
   std::vector<std::string> targets;
   std::vector<std::string> formats;
   OptionSchemas options;
+  Level level = Level::kLoop;  // of the functions that it takes: loop or graph
 };
 
 struct ExecutorInfo {

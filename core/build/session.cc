@@ -15,7 +15,7 @@
 namespace tenon {
 
 Session::Session(PluginProvider& provider)
-    : provider_(provider), builder_(tn_runtime(), ir_.table()), constants_(ir_.constants()), execute_(*this) {
+    : provider_(provider), builder_(tn_runtime(), ir_.table()), constants_(ir_.constants()), execute_(*this), codegen_(*this) {
   environment_.builder = &builder_;
   environment_.cancelled = [this] { return cancelled_.load(); };
   environment_.target = parse_target(builder_, "cpu");
@@ -41,6 +41,7 @@ const void* Session::service(std::string_view id) {
   if (id == TN_HOST_OPS) return ops_->table();
   if (id == TN_HOST_CONSTANTS) return constants_.table();
   if (id == TN_HOST_EXECUTE) return execute_.table();
+  if (id == TN_HOST_CODEGEN) return codegen_.table();
   if (id.starts_with("tenon.host.")) return nullptr;
   size_t colon = id.find(':');
   std::string_view plugin = colon == std::string_view::npos ? "" : id.substr(0, colon);
@@ -73,7 +74,8 @@ PassCode Session::open(const PassInfo& pass) {
 RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOptions& options) {
   cancelled_ = false;
   if (!options.check_each) return PassManager(environment_, *this).run(module, pipeline, options, diagnostics_);
-  ExecutionCheck check(builder_, execute_, imports(), pipeline, options.dump_dir, options.check_steps);
+  auto imports = [this](const Node& m) { return this->imports(m); };
+  ExecutionCheck check(builder_, execute_, imports, pipeline, options.dump_dir, options.check_steps);
   RunOptions checked = options;
   checked.instruments.push_back(
       [&](const PassRecord& record, const Node& before, const Node& after) { check.after(record, before, after); });
@@ -82,9 +84,21 @@ RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOp
   return result;
 }
 
-Map Session::imports() const {
+Map Session::imports(const Node& module) {
   Builder::Entries entries;
   for (const auto& [name, function] : functions_) entries.emplace_back(name, function);
+  std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
+  check_objects(Map(), payloads);
+  for (const Payload& payload : payloads) {
+    for (const Map::Entry& e : payload.exports)
+      if (functions_.contains(std::string(e.key())))
+        throw Error(TN_ERROR_DUPLICATE,
+                    "the external function '" + std::string(e.key()) +
+                        "' is registered, and a payload of the module (of '" + payload.codegen + "') implements it too",
+                    {}, "register the function under another name");
+    for (const Map::Entry& e : open_payload(builder_, payload, builder_.map(entries), link_with(module, "")))
+      entries.emplace_back(std::string(e.key()), e.value());
+  }
   return builder_.map(entries);
 }
 
@@ -122,7 +136,7 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
   PluginInstances::Use use = instances_->use(plugin, TN_EXECUTOR);
   auto* table = static_cast<const TnExecutor*>(use.table);
   if (!TN_HAS(table, load)) throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' has no slot load");
-  Value imports = this->imports();
+  Value imports = this->imports(module);
   Value loaded = with_context(module, plugin.id, [&](const TnContext* context) {
     return call([&](TnValue* ret) {
       return table->load(use.instance, context, module.get(), imports.ptr(), complete.ptr(), ret);
@@ -162,23 +176,29 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
 
 void Session::write_artifact_file(const Node& module, const std::string& path, std::string_view codegen,
                                   const Map& options, std::string_view linker, const std::string& lock) {
+  std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
   Map payload = generate(module, codegen, options);
+  write_artifact(builder_, {payload, module.to<ir::Module>(), environment_.target, lock, std::move(payloads)},
+                 link_with(module, linker), path);
+}
+
+Link Session::link_with(const Node& module, std::string_view linker) {
   const PluginInfo& plugin = choose_plugin(provider_, linker, TN_LINKER, "a linker", nullptr);
   PluginInstances::Use use = instances_->use(plugin, TN_LINKER);
   auto* table = static_cast<const TnLinker*>(use.table);
   if (!TN_HAS(table, link)) throw Error(TN_ERROR_PLUGIN, "the linker '" + plugin.id + "' has no slot link");
-  auto link = [&](const Array& objects, const std::string& output) {
+  return [this, module, use, table, id = plugin.id](const Array& objects, const std::string& output) {
     Value list = objects;
-    with_context(module, plugin.id, [&](const TnContext* context) {
+    with_context(module, id, [&](const TnContext* context) {
       return call([&](TnValue* ret) { return table->link(use.instance, context, list.ptr(), output.c_str(), ret); });
     });
   };
-  write_artifact(builder_, {payload, module.to<ir::Module>(), environment_.target, lock}, link, path);
 }
 
 Map Session::generate(const Node& module, std::string_view codegen, const Map& options) {
   const Value* kind = environment_.target.find("kind");
   auto accepts = [&](const PluginInfo& p) {
+    if (p.codegen->level != Level::kLoop) return false;
     for (const std::string& t : p.codegen->targets)
       if (kind && t == kind->as_string()) return true;
     return false;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "build/codegen_service.h"
 #include "build/constant_service.h"
 #include "build/execute_service.h"
 #include "build/ir_service.h"
@@ -27,6 +28,7 @@ class Session : public PassSource {
   PluginProvider& provider() { return provider_; }
   PluginInstances& instances() { return *instances_; }
   OpService& ops() { return *ops_; }
+  ConstantStore& constant_store() { return ir_.constants(); }
 
   // A service of the host by id; "PLUGIN:CAPABILITY"; or a bare capability, given by the first plugin that provides it.
   // Null when there is none. Any thread.
@@ -49,7 +51,8 @@ class Session : public PassSource {
 
   // External functions by name, for modules loaded from then on. None removes one.
   void register_function(const std::string& name, const Value& function);
-  // A map from each public function's name to a function value. An empty executor id: the first that is installed.
+  // A map from each public function's name to a function value. An empty executor id: the first that is installed. What
+  // the module's payloads implement is found like an external function.
   Map load(const Node& module, std::string_view executor, const Map& options);
   // The payload of a code generator. An empty id: the first for the kind of the target.
   Map generate(const Node& module, std::string_view codegen, const Map& options);
@@ -64,7 +67,11 @@ class Session : public PassSource {
   std::vector<Diagnostic> take_diagnostics() { return std::exchange(diagnostics_, {}); }
 
  private:
-  Map imports() const;
+  // The external functions that a module may call: those that are registered, and what its payloads implement.
+  Map imports(const Node& module);
+  // How a linker is called; an empty id: the first that is installed.
+  std::function<void(const Array& objects, const std::string& output)> link_with(const Node& module,
+                                                                                 std::string_view linker);
   template <class F>
   Value with_context(const Node& module, const std::string& from, F&& f);
 
@@ -79,6 +86,7 @@ class Session : public PassSource {
   std::unique_ptr<OpService> ops_;
   ConstantService constants_;
   ExecuteService execute_;
+  CodegenService codegen_;
 };
 
 }  // namespace tenon

@@ -71,7 +71,7 @@ class SessionTest : public testing::Test {
     p.id = "fake";
     p.provides = {TN_EXECUTOR, TN_CODEGEN};
     p.executor = ExecutorInfo{{{"n", OptionType::kInt, false, Value(3), {}, ""}}};
-    p.codegen = CodegenInfo{{"npu"}, {"text"}, {}};
+    p.codegen = CodegenInfo{{"npu"}, {"text"}, {}, Level::kLoop};
     provider_.plugins_ = {p};
     fake_.loaded = b_.map({});
   }

@@ -46,16 +46,25 @@ void ModuleDump::write(size_t number, const std::string& label, const Node& modu
 
 void ModuleDump::write_constants(const Node& module) {
   b_.walk(module, [&](const Node& n) {
-    const auto* constant = n.as<ir::Constant>();
-    if (!constant || constant->data().type_index() != TN_CONSTANT) return;
-    const auto* data = reinterpret_cast<const TnConstant*>(constant->data().raw().as.object);
-    if (data->size < uint64_t{kInlineBytes}) return;
-    std::string digest = data->digest;
-    if (!written_.insert(digest).second) return;
-    make_directories(directory_ + "/data");
-    std::string name = digest.substr(digest.find(':') + 1);
-    write_file(directory_ + "/data/" + name, {static_cast<const char*>(data->data), data->size});
+    if (const auto* constant = n.as<ir::Constant>()) write_constants(constant->data());
   });
+  if (const auto* m = module.as<ir::Module>())
+    for (const Value& payload : m->payloads()) write_constants(payload);
+}
+
+void ModuleDump::write_constants(const Value& value) {
+  if (value.is_array())
+    for (const Value& item : value.ref<Array>()) write_constants(item);
+  if (value.is_map())
+    for (const Map::Entry& e : value.ref<Map>()) write_constants(e.value());
+  if (value.type_index() != TN_CONSTANT) return;
+  const auto* data = reinterpret_cast<const TnConstant*>(value.raw().as.object);
+  if (data->size < uint64_t{kInlineBytes}) return;
+  std::string digest = data->digest;
+  if (!written_.insert(digest).second) return;
+  make_directories(directory_ + "/data");
+  std::string name = digest.substr(digest.find(':') + 1);
+  write_file(directory_ + "/data/" + name, {static_cast<const char*>(data->data), data->size});
 }
 
 }  // namespace tenon

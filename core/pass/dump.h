@@ -24,6 +24,8 @@ class ModuleDump {
 
  private:
   void write_constants(const Node& module);
+  // The constants within plain values, as payloads hold them.
+  void write_constants(const Value& value);
 
   const Builder& b_;
   std::string directory_;

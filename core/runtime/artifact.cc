@@ -16,29 +16,45 @@
 namespace tenon::rt {
 namespace {
 
-// Generated code reads the context, which comes first.
-struct Artifact {
+// One object of the artifact: that of the code generator, or the payload of another one. Generated code reads the
+// context, which comes first.
+struct Part {
   TnModuleContext context;
+  TnFunction** imports;
+  size_t import_count;
+  const void** constants;
+  TnValue functions;  // of a payload: what it implements for the others, a map
+};
+
+struct Artifact {
+  Part main;
   int32_t references;
   int fd;
   char* file;  // the whole file, mapped for reading
   size_t file_bytes;
   void* library;
   TnValue index;
-  TnFunction** imports;
-  const void** constants;
+  Part* payloads;
+  size_t payload_count;
 };
+
+void release_part(Part* p) {
+  for (size_t i = 0; i < p->import_count; ++i)
+    if (p->imports[i]) tn_object_release(&p->imports[i]->header);
+  free(static_cast<void*>(p->imports));
+  free(static_cast<void*>(p->constants));
+  tn_value_release(&p->functions);
+}
 
 void release_artifact(void* context) {
   auto* a = static_cast<Artifact*>(context);
   if (__atomic_sub_fetch(&a->references, 1, __ATOMIC_ACQ_REL)) return;
+  release_part(&a->main);
+  for (size_t i = 0; i < a->payload_count; ++i) release_part(&a->payloads[i]);
+  free(a->payloads);
   if (a->library) dlclose(a->library);
   if (a->file) munmap(a->file, a->file_bytes);
   if (a->fd >= 0) close(a->fd);
-  if (a->imports)
-    for (TnFunction** f = a->imports; *f; ++f) tn_object_release(&(*f)->header);
-  free(static_cast<void*>(a->imports));
-  free(static_cast<void*>(a->constants));
   tn_value_release(&a->index);
   free(a);
 }
@@ -121,11 +137,12 @@ struct Opening {
     return 0;
   }
 
-  int map_constants(const ElfFile& elf) const {
-    const TnValue* list = find(a->index, "constants", TN_ARRAY);
+  // `about` is what the index says of the part.
+  int map_constants(const ElfFile& elf, const TnValue& about, Part* part) const {
+    const TnValue* list = find(about, "constants", TN_ARRAY);
     size_t n = list ? array_of(*list).size : 0;
-    a->constants = static_cast<const void**>(calloc(n + 1, sizeof(void*)));
-    if (!a->constants) return out_of_memory(ret);
+    part->constants = static_cast<const void**>(calloc(n + 1, sizeof(void*)));
+    if (!part->constants) return out_of_memory(ret);
     Bytes section = {nullptr, 0};
     uint64_t offset = 0;
     if (n && !elf.section(kConstantsSection, &section, &offset))
@@ -138,25 +155,38 @@ struct Opening {
       if (!at || !size || !digest || at->as.i < 0 || size->as.i < 0 || static_cast<uint64_t>(at->as.i) > section.size ||
           static_cast<uint64_t>(size->as.i) > section.size - static_cast<uint64_t>(at->as.i))
         return corrupt("a constant of the artifact lies outside its section");
-      a->constants[i] = section.data + at->as.i;
+      part->constants[i] = section.data + at->as.i;
       if (!verify_constants) continue;
       uint8_t bytes[32];
       char text[72] = "sha256:";
-      sha256(a->constants[i], static_cast<size_t>(size->as.i), bytes);
+      sha256(part->constants[i], static_cast<size_t>(size->as.i), bytes);
       for (int k = 0; k < 32; ++k) snprintf(text + 7 + 2 * k, 3, "%02x", bytes[k]);
       if (strcmp(text, text_of(*digest)) != 0) return corrupt("a constant of the artifact does not match its digest");
     }
     return 0;
   }
 
-  int bind_imports(const TnValue* given) const {
-    const TnValue* list = find(a->index, "imports", TN_ARRAY);
+  // Whether a payload of the artifact implements the function.
+  bool is_provided(const char* name) const {
+    for (size_t i = 0; i < a->payload_count; ++i)
+      if (const TnValue* functions = find(payload(i), "functions", TN_MAP);
+          functions && find(*functions, name, TN_STRING))
+        return true;
+    return false;
+  }
+  const TnValue& payload(size_t i) const { return array_of(*find(a->index, "payloads", TN_ARRAY)).data[i]; }
+
+  // What the caller gives is bound before any code is loaded, so that what is missing is refused before.
+  int bind_given(const TnValue& about, const TnValue* given, Part* part) const {
+    const TnValue* list = find(about, "imports", TN_ARRAY);
     size_t n = list ? array_of(*list).size : 0;
-    a->imports = static_cast<TnFunction**>(calloc(n + 1, sizeof(TnFunction*)));
-    if (!a->imports) return out_of_memory(ret);
+    part->imports = static_cast<TnFunction**>(calloc(n + 1, sizeof(TnFunction*)));
+    if (!part->imports) return out_of_memory(ret);
+    part->import_count = n;
     for (size_t i = 0; i < n; ++i) {
       const TnValue& name = array_of(*list).data[i];
       if (name.type_index != TN_STRING) return corrupt("the name of an import is no text");
+      if (is_provided(text_of(name))) continue;
       const TnValue* f = given ? find(*given, text_of(name), TN_FUNCTION) : nullptr;
       if (!f) {
         char text[512];
@@ -164,9 +194,65 @@ struct Opening {
         return make_error(TN_ERROR_NOT_FOUND, text, path, "pass it among the imports of TnRuntime.artifact_open",
                           nullptr, ret);
       }
-      a->imports[i] = reinterpret_cast<TnFunction*>(f->as.object);
+      part->imports[i] = reinterpret_cast<TnFunction*>(f->as.object);
       tn_object_retain(f->as.object);
     }
+    return 0;
+  }
+
+  int bind_provided(const TnValue& about, Part* part) const {
+    const TnValue* list = find(about, "imports", TN_ARRAY);
+    for (size_t i = 0; i < part->import_count; ++i) {
+      for (size_t k = 0; k < a->payload_count && !part->imports[i]; ++k) {
+        const TnValue* f = find(a->payloads[k].functions, text_of(array_of(*list).data[i]), TN_FUNCTION);
+        if (!f) continue;
+        part->imports[i] = reinterpret_cast<TnFunction*>(f->as.object);
+        tn_object_retain(f->as.object);
+      }
+      if (!part->imports[i]) return corrupt("a payload of the artifact lacks a function that its index names");
+    }
+    return 0;
+  }
+
+  // The functions of a payload. The artifact keeps them, so that they do not keep the artifact.
+  int make_provided(const TnValue& about, Part* part) const {
+    const TnValue* table = find(about, "functions", TN_MAP);
+    if (!table) return 0;
+    const TnMap& m = map_of(*table);
+    auto* pairs = static_cast<TnValue*>(calloc(2 * m.size + 1, sizeof(TnValue)));
+    if (!pairs) return out_of_memory(ret);
+    int status = 0;
+    size_t made = 0;
+    for (; made < m.size && status == 0; ++made) {
+      const TnValue& symbol = m.data[made].value;
+      void* entry = symbol.type_index == TN_STRING ? dlsym(a->library, text_of(symbol)) : nullptr;
+      pairs[2 * made] = m.data[made].key;
+      status = entry ? make_function(reinterpret_cast<TnCall>(entry), part, nullptr, &pairs[2 * made + 1])
+                     : corrupt("the artifact lacks the code of a function that its index names");
+      if (status && entry) *ret = pairs[2 * made + 1];
+      if (status) break;
+    }
+    TnValue functions = {TN_NONE, 0, {0}};
+    if (status == 0) {
+      status = make_map(pairs, m.size, &functions);
+      if (status)
+        *ret = functions;
+      else
+        part->functions = functions;
+    }
+    for (size_t i = 0; i < made; ++i) tn_value_release(&pairs[2 * i + 1]);
+    free(pairs);
+    return status;
+  }
+
+  int allocate_payloads(const TnRuntime* runtime) const {
+    const TnValue* list = find(a->index, "payloads", TN_ARRAY);
+    size_t n = list ? array_of(*list).size : 0;
+    if (!n) return 0;
+    a->payloads = static_cast<Part*>(calloc(n, sizeof(Part)));
+    if (!a->payloads) return out_of_memory(ret);
+    a->payload_count = n;
+    for (size_t i = 0; i < n; ++i) a->payloads[i].context = {sizeof(TnModuleContext), runtime, nullptr, nullptr};
     return 0;
   }
 
@@ -214,11 +300,25 @@ struct Opening {
   }
 
   int run(const TnRuntime* runtime, const TnValue* imports) const {
-    a->context = {sizeof(TnModuleContext), runtime, nullptr, nullptr};
+    a->main.context = {sizeof(TnModuleContext), runtime, nullptr, nullptr};
     ElfFile elf;
-    if (map_file() || verify(&elf) || map_constants(elf) || bind_imports(imports) || load_code()) return -1;
-    a->context.imports = a->imports;
-    a->context.constants = a->constants;
+    if (map_file() || verify(&elf) || allocate_payloads(runtime)) return -1;
+    if (map_constants(elf, a->index, &a->main) || bind_given(a->index, imports, &a->main)) return -1;
+    for (size_t i = 0; i < a->payload_count; ++i)
+      if (map_constants(elf, payload(i), &a->payloads[i]) || bind_given(payload(i), imports, &a->payloads[i]))
+        return -1;
+    if (load_code()) return -1;
+    for (size_t i = 0; i < a->payload_count; ++i)
+      if (make_provided(payload(i), &a->payloads[i])) return -1;
+    for (size_t i = 0; i < a->payload_count; ++i) {
+      Part& part = a->payloads[i];
+      if (bind_provided(payload(i), &part)) return -1;
+      part.context.imports = part.imports;
+      part.context.constants = part.constants;
+    }
+    if (bind_provided(a->index, &a->main)) return -1;
+    a->main.context.imports = a->main.imports;
+    a->main.context.constants = a->main.constants;
     TnValue pairs[4] = {{TN_C_STRING, 0, {0}}, {TN_NONE, 0, {0}}, {TN_C_STRING, 0, {0}}, a->index};
     pairs[0].as.s = "functions";
     pairs[2].as.s = "index";

@@ -69,6 +69,20 @@ int tenon_fn_other(void* self, const TnValue* args, int32_t n, TnValue* ret) {
   const TnModuleContext* context = ((TnFunction*)self)->context;
   return context->imports[0]->call(context->imports[0], args, n, ret);
 }
+/* What the payload implements: its own import of twice the argument, and the first byte of its own constant. */
+int tenon_fn_pay(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  const TnModuleContext* context = ((TnFunction*)self)->context;
+  TnValue doubled = args[0];
+  (void)n;
+  doubled.as.i *= 2;
+  if (context->imports[0]->call(context->imports[0], &doubled, 1, ret)) return -1;
+  ret->as.i += ((const char*)context->constants[0])[0];
+  return 0;
+}
+int tenon_fn_through(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  const TnModuleContext* context = ((TnFunction*)self)->context;
+  return context->imports[1]->call(context->imports[1], args, n, ret);
+}
 __asm__(".section .tenon.index,\"\",@progbits\n.incbin \"index.bin\"\n"
         ".section .tenon.constants,\"\",@progbits\n.balign 4096\n.incbin \"constants.bin\"\n"
         ".section .tenon.seal,\"\",@progbits\n.ascii \"TNSEAL1\\0\"\n.zero 64\n.text\n");
@@ -120,10 +134,17 @@ const std::string& whole() {
     write(folder + "/index.bin",
           map({{"version", integer(1)},
                {"functions", map({{"sum", map({{"symbol", text("tenon_fn_sum")}})},
-                                  {"other", map({{"symbol", text("tenon_fn_other")}})}})},
+                                  {"other", map({{"symbol", text("tenon_fn_other")}})},
+                                  {"through", map({{"symbol", text("tenon_fn_through")}})}})},
                {"constants",
                 array({map({{"offset", integer(0)}, {"size", integer(64)}, {"digest", text(hex_digest(constant))}})})},
-               {"imports", array({text("ext.f")})}}));
+               {"imports", array({text("ext.f"), text("pay.f")})},
+               {"payloads",
+                array({map({{"functions", map({{"pay.f", text("tenon_fn_pay")}})},
+                            {"imports", array({text("ext.f")})},
+                            {"constants", array({map({{"offset", integer(8)},
+                                                      {"size", integer(3)},
+                                                      {"digest", text(hex_digest(std::string(3, 7)))}})})}})})}}));
     write(folder + "/constants.bin", constant);
     write(folder + "/a.c", kSource);
     std::string command =
@@ -246,6 +267,11 @@ TEST(Artifact, RefusesAnIndexThatDoesNotHold) {
   EXPECT_EQ(refuse("version", "vermont"), "18 the index of the artifact has no version");
   EXPECT_EQ(refuse("tenon_fn_sum", "tenon_fn_mus"),
             "18 the artifact lacks the code of a function that its index names");
+  EXPECT_EQ(refuse("tenon_fn_pay", "tenon_fn_pya"),
+            "18 the artifact lacks the code of a function that its index names");
+  EXPECT_EQ(refuse(text("payloads"), text("payloadz")), "11 the artifact needs the external function 'pay.f'");
+  EXPECT_EQ(refuse(text("offset") + integer(8), text("offset") + integer(62)),
+            "18 a constant of the artifact lies outside its section");
   EXPECT_EQ(refuse("functions", "functionz"), "18 the index of the artifact has no functions");
   for (int64_t offset : {int64_t{1}, int64_t{-1}, INT64_MAX})
     EXPECT_EQ(refuse(text("offset") + integer(0), text("offset") + integer(offset)),
@@ -284,6 +310,7 @@ TEST(Artifact, FunctionsRunAndKeepItOpen) {
     Value artifact = open_bytes(whole());
     EXPECT_EQ(call_function(artifact, "sum", {TN_NONE, 0, {0}}), 64 * 7);
     EXPECT_EQ(call_function(artifact, "other", {TN_INT, 0, {42}}), 42);
+    EXPECT_EQ(call_function(artifact, "through", {TN_INT, 0, {42}}), 2 * 42 + 7) << "main, payload, import";
     EXPECT_EQ(artifact.ref<Map>().find("index")->ref<Map>().find("version")->as_int(), 1);
     function = *artifact.ref<Map>().find("functions")->ref<Map>().find("sum");
   }
@@ -299,6 +326,7 @@ TEST(Artifact, RunsFromManyThreadsAtOnce) {
       for (int i = 0; i < 200; ++i) {
         EXPECT_EQ(call_function(artifact, "sum", {TN_NONE, 0, {0}}), 64 * 7);
         EXPECT_EQ(call_function(artifact, "other", {TN_INT, 0, {i}}), i);
+        EXPECT_EQ(call_function(artifact, "through", {TN_INT, 0, {i}}), 2 * i + 7);
       }
     });
   for (std::thread& t : threads) t.join();

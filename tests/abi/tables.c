@@ -108,6 +108,8 @@ WORD(TnContext, 5, signature);
 WORD(TnPass, 1, run_module);
 WORD(TnPass, 2, run_function);
 WORD(TnCodegen, 1, generate);
+WORD(TnHostCodegen, 1, self);
+WORD(TnHostCodegen, 2, generate);
 WORD(TnExecutor, 1, load);
 WORD(TnLinker, 1, link);
 
