@@ -10,8 +10,9 @@ namespace tenon::programs {
 using Native = std::function<Value(const TnValue* args, int32_t n)>;
 
 Session::Session() : compiler_(tn_compiler()), builder_(nullptr, nullptr) {
-  const TnValue none{TN_NONE, 0, {0}};
-  call([&](TnValue* ret) { return compiler_->session_create(&none, &session_, ret); });
+  const Builder values(compiler_->runtime, nullptr);
+  const Value options = values.map({{"plugin_dirs", values.array({values.string(TEST_PLUGINS_DIR)})}});
+  call([&](TnValue* ret) { return compiler_->session_create(options.ptr(), &session_, ret); });
   builder_ = Builder(compiler_->runtime, static_cast<const TnHostIr*>(compiler_->service(session_, TN_HOST_IR)));
 }
 
@@ -35,13 +36,25 @@ void Session::provide(const char* name, Native function) {
   provided_.emplace_back(name, value);
 }
 
-std::string read_program(const std::string& file) {
-  const std::string path = std::string(PROGRAMS_DIR) + "/" + file;
+namespace {
+
+std::string read_text(const std::string& path) {
   std::ifstream in(path);
   if (!in) throw Error(TN_ERROR_IO, "cannot read " + path);
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
+}
+
+}  // namespace
+
+std::string read_program(const std::string& file) { return read_text(std::string(PROGRAMS_DIR) + "/" + file); }
+
+Node Session::parse_file(const std::string& path) { return parse_text(read_text(path), path); }
+
+void Session::dump(const Node& module, const std::string& folder) {
+  const Value none = builder_.array({}), options = builder_.map({{"dump_dir", builder_.string(folder)}});
+  call([&](TnValue* ret) { return compiler_->run_pipeline(session_, module.get(), none.ptr(), options.ptr(), ret); });
 }
 
 Node Session::parse_text(const std::string& text, const std::string& name) {

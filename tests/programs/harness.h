@@ -43,6 +43,8 @@ class Session {
   // The module after stages "PLUGIN:PASS" or "PLUGIN:PASS{options}", or after the stages of one pipeline by name.
   Node transform(const Node& module, const std::vector<std::string>& stages);
   Map load_module(const Node& module, const char* plugin);
+  // Writes the module's text, and the bytes that it refers to, into a folder.
+  void dump(const Node& module, const std::string& folder);
   // The functions of the artifact that a lowered module becomes; what was provided serves its imports.
   Map load_artifact(const Node& module);
   // Runs a pipeline on the module with check_each; what it reports (TnCompiler.run_pipeline). Throws for a wrong pass.
@@ -50,6 +52,8 @@ class Session {
   // The text of a program, parsed.
   Node parse(const std::string& file) { return parse_text(read_program(file), file); }
   Node parse_text(const std::string& text, const std::string& name);
+  // A text outside of this folder.
+  Node parse_file(const std::string& path);
   std::string print(const Node& module);
   void verify(const Node& module);
   // The path to the first difference of two modules; "" when they are equal.

@@ -7,8 +7,10 @@
 namespace tenon::graph {
 
 struct PassesGraph : PluginInstance {
-  explicit PassesGraph(const TnHost* host) : PluginInstance(host), ops(service<TnHostOps>(TN_HOST_OPS)) {}
+  explicit PassesGraph(const TnHost* host)
+      : PluginInstance(host), ops(service<TnHostOps>(TN_HOST_OPS)), arith(service<TnHostArith>(TN_HOST_ARITH)) {}
   const TnHostOps* ops;
+  const TnHostArith* arith;
 };
 
 // x = R.exp(R.add(a, b))   ->   lv: R.Tensor(...) = R.add(a, b); x: R.Tensor(...) = R.exp(lv)
@@ -26,6 +28,10 @@ Value remove_unused_functions(PassesGraph& self, const PassArgs& args, const Nod
 Value fuse(PassesGraph& self, const PassArgs& args, const Node& module);
 // y = cls.fused_exp_add(x, z)   ->   y = R.call_tir(cls.fused_exp_add, (x, z), out_ty=...)  (see merge_fused.cc)
 Value merge_fused(PassesGraph& self, const PassArgs& args, const Node& module);
+// y = R.nn.relu(R.nn.conv2d(x, w))   ->   y = cls.conv2d_relu(x, w), a function for a code generator of its own
+Value partition(PassesGraph& self, const PassArgs& args, const Node& module);
+// y = cls.conv2d_relu(x, w)   ->   y = R.call_dps_packed("conv2d_relu", (x, w)), and a payload that implements it
+Value external_codegen(PassesGraph& self, const PassArgs& args, const Node& module);
 // relax.Function   ->   tir.PrimFunc (see host_function.h)
 Value lower_to_host(PassesGraph& self, const PassArgs& args, const Node& module);
 // lv = T.alloc_buffer(...) of a host function   ->   lv = T.decl_buffer(..., data=arena.data)  (see plan_memory.cc)

@@ -14,6 +14,8 @@ constexpr ModulePass<PassesGraph> module_rows[] = {
     {"fold-constants", &fold_constants},
     {"fuse", &fuse},
     {"merge-fused", &merge_fused},
+    {"partition", &partition},
+    {"external-codegen", &external_codegen},
     {"remove-unused-functions", &remove_unused_functions},
     {"lower-to-host", &lower_to_host},
     {"plan-memory", &plan_memory},
