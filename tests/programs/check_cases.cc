@@ -46,6 +46,12 @@ void provide_externals(Session& session) {
     }
     return Value();
   });
+  for (const char* name : {"conv2d_relu", "conv2d_relu_1"})  // anything of the right shape: each state calls the same
+    session.provide(name, [](const TnValue* args, int32_t) {
+      const int64_t n = count(tensor_argument(args[0]));
+      for (int64_t i = 0; i < count(tensor_argument(args[2])); ++i) floats(args[2])[i] = floats(args[0])[i % n];
+      return Value();
+    });
   session.provide("test.shrink", [](const TnValue* args, int32_t) {
     const DLTensor& in = tensor_argument(args[0]);
     const int64_t shape[] = {1, in.shape[1]};
@@ -75,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(All, CheckEach, ::testing::ValuesIn(files()), [](const 
 TEST_P(CheckEach, ComputesTheSameAfterEveryPass) {
   Session session;
   provide_externals(session);
-  const Map check = session.check_each(session.parse(GetParam()), "cpu");
+  const Map check = session.check_each(session.parse(GetParam()), {"cpu"});
   for (const Value& v : check.find("not_checked")->ref<Array>()) {
     const Map& m = v.ref<Map>();
     // Operators get their types from the first pass: before it the interpreter cannot run them.

@@ -78,8 +78,15 @@ std::string Session::difference(const Node& a, const Node& b) {
       call([&](TnValue* ret) { return ir->structural_equal(ir->self, x.ptr(), y.ptr(), 0, ret); }).as_string());
 }
 
-Map Session::check_each(const Node& module, const char* pipeline) {
-  const Value name(pipeline), options = builder_.map({{"check_each", Value(true)}});
+Value Session::pipeline_of(const std::vector<std::string>& stages) const {
+  std::vector<Value> list;
+  for (const std::string& stage : stages) list.push_back(builder_.string(stage));
+  const bool by_name = stages.size() == 1 && stages[0].find(':') == std::string::npos;
+  return by_name ? list[0] : Value(builder_.array(list));
+}
+
+Map Session::check_each(const Node& module, const std::vector<std::string>& stages) {
+  const Value name = pipeline_of(stages), options = builder_.map({{"check_each", Value(true)}});
   const Value result = call(
       [&](TnValue* ret) { return compiler_->run_pipeline(session_, module.get(), name.ptr(), options.ptr(), ret); });
   return result.ref<Map>().find("check")->ref<Map>();
@@ -104,11 +111,7 @@ Map Session::load(const std::string& file, const Executor& executor) {
 }
 
 Node Session::transform(const Node& module, const std::vector<std::string>& stages) {
-  const Value none;
-  std::vector<Value> list;
-  for (const std::string& stage : stages) list.push_back(builder_.string(stage));
-  const bool by_name = stages.size() == 1 && stages[0].find(':') == std::string::npos;
-  const Value pipeline = by_name ? list[0] : Value(builder_.array(list));
+  const Value none, pipeline = pipeline_of(stages);
   const Value result = call(
       [&](TnValue* ret) { return compiler_->run_pipeline(session_, module.get(), pipeline.ptr(), none.ptr(), ret); });
   return as_node(*result.ref<Map>().find("module"));

@@ -48,7 +48,7 @@ class Session {
   // The functions of the artifact that a lowered module becomes; what was provided serves its imports.
   Map load_artifact(const Node& module);
   // Runs a pipeline on the module with check_each; what it reports (TnCompiler.run_pipeline). Throws for a wrong pass.
-  Map check_each(const Node& module, const char* pipeline);
+  Map check_each(const Node& module, const std::vector<std::string>& stages);
   // The text of a program, parsed.
   Node parse(const std::string& file) { return parse_text(read_program(file), file); }
   Node parse_text(const std::string& text, const std::string& name);
@@ -60,6 +60,8 @@ class Session {
   std::string difference(const Node& a, const Node& b);
 
  private:
+  Value pipeline_of(const std::vector<std::string>& stages) const;
+
   const TnCompiler* compiler_;
   TnSession* session_ = nullptr;
   Builder builder_;

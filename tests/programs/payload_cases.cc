@@ -119,6 +119,13 @@ TEST_F(PayloadPrograms, NumbersAgreeInEveryForm) {
   }
 }
 
+TEST_F(PayloadPrograms, EachPassIsCheckedByRunningIt) {
+  std::vector<std::string> stages = {kPartition, kGenerate, "passes-graph:legalize", "passes-graph:lower-to-host"};
+  const Map check = session_.check_each(before(), stages);
+  EXPECT_EQ(check.find("not_checked")->ref<Array>().size(), 0u);
+  EXPECT_EQ(check.find("states")->as_int(), 5);
+}
+
 TEST_F(PayloadPrograms, ThePayloadSurvivesTextAndBytes) {
   const Node module = generated();
   const std::string folder = ::testing::TempDir() + "payload_dump_" + std::to_string(getpid());
