@@ -20,6 +20,15 @@ Error led_by(const std::string& lead, const Error& e) {
 
 std::string bug_hint(const PassInfo& pass) { return "this is a bug of the plugin '" + pass.plugin + "'"; }
 
+// Whether a graph function holds a call whose type nobody has inferred yet: text is read without asking the operators.
+bool has_untyped_calls(const Builder& b, const Node& module) {
+  bool found = false;
+  for (const Map::Entry& f : module.to<ir::Module>().functions())
+    if (as_node(f.value()).is<relax::Function>())
+      b.walk(f.value(), [&](const Node& n) { found = found || (n.is<ir::Call>() && n.slot(0).is_none()); });
+  return found;
+}
+
 // An exception that nothing in the plugin foresaw reaches us as an internal error; it is the plugin's, not ours.
 Error blamed(const PassInfo& pass, Error e) {
   if (e.code != TN_ERROR_INTERNAL) return e;
@@ -41,13 +50,26 @@ Value call_plugin(const PassInfo& pass, F&& f) {
   return check(status, ret);
 }
 
-void verify(const Builder& b, const Node& module, const std::string& lead, const std::string& hint) {
+void verify(const Builder& b, const Node& module) {
+  call([&](TnValue* ret) { return b.ir()->verify(b.ir()->self, module.get(), ret); });
+}
+
+void verify_after(const Builder& b, const PassInfo& pass, const Node& before, const Node& module) {
   try {
-    call([&](TnValue* ret) { return b.ir()->verify(b.ir()->self, module.get(), ret); });
+    verify(b, module);
   } catch (const Error& e) {
-    Error named = led_by(lead, e);
-    if (!lead.empty()) named.code = TN_ERROR_PLUGIN;
-    if (!hint.empty()) named.hint = named.hint.empty() ? hint : named.hint + "; " + hint;
+    Error named = led_by("after " + pass.full_name() + ": ", e);
+    std::string hint = bug_hint(pass);
+    if (has_untyped_calls(b, before)) {
+      hint =
+          "the types that the pass inferred and those that the module states do not agree; where the module is "
+          "right, " +
+          hint;
+    } else {
+      named.code = TN_ERROR_PLUGIN;
+      hint += ", not of the input";
+    }
+    named.hint = named.hint.empty() ? hint : named.hint + "; " + hint;
     throw named;
   }
 }
@@ -109,7 +131,7 @@ RunResult PassManager::run(const Node& module, const Pipeline& pipeline, const R
     dump.emplace(b, options.dump_dir);
     dump->write(0, "input", module);
   }
-  if (options.verify) verify(b, module, "", "");
+  if (options.verify) verify(b, module);
   RunResult result{module, {}, {}};
   for (size_t i = begin; i < end; ++i) {
     const Stage& stage = pipeline.stages[i];
@@ -126,9 +148,7 @@ RunResult PassManager::run(const Node& module, const Pipeline& pipeline, const R
       record.changed = !result.module.same_as(before);
     }
     if (record.changed && dump) dump->write(record.number, record.pass, result.module);
-    if (record.changed && options.verify)
-      verify(b, result.module, "after " + record.pass + ": ",
-             "this is a bug of the plugin '" + stage.pass->plugin + "', not of the input");
+    if (record.changed && options.verify) verify_after(b, *stage.pass, before, result.module);
     for (const Instrument& instrument : options.instruments) instrument(record, before, result.module);
     result.records.push_back(std::move(record));
   }

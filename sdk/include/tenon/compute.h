@@ -214,7 +214,9 @@ class Compute {
       return;
     }
     const Value& type = arg.slot(0);
-    if (!type.is_node()) refuse(TN_ERROR_TYPE, "an argument has no type", "normalise the module first");
+    if (!type.is_node())
+      refuse(TN_ERROR_TYPE, "an argument has no type",
+             "the types are inferred by the pass that normalises graph functions, passes-graph:normalize");
     if (auto* fields = arg.as<relax::Tuple>()) {
       for (const Node& f : nodes(fields->fields())) add_argument(f);
       return;
