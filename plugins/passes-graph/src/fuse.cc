@@ -90,7 +90,6 @@ class Fuser {
       std::vector<const Member*> of;
       for (size_t i : group) of.push_back(&*members[i]);
       Node call = primitive_call(of);
-      if (!call) continue;
       for (size_t i : group) bindings[i] = Node();
       bindings[group.back()] = b_.make<relax::VarBinding>({call, of.back()->var}, call.span());
       changed = true;
@@ -248,31 +247,34 @@ class Fuser {
     Array before = b_.array(from), after = b_.array(to);
     auto own = [&](const Value& tree) { return from.empty() ? tree : b_.substitute(tree, before, after); };
 
-    std::vector<Node> params, arguments = inputs, bindings;
-    std::set<const TnNode*> given, needed;  // symbols that a shape gives, or asks for before one does
-    for (const Node& i : inputs) {
-      const auto* v = i.as<ir::Var>();
-      Node param = b_.make<ir::Var>({own(i.slot(0)), v ? Value(b_.string(v->name())) : b_.string("constant")});
-      for (const Node& d : nodes(as_node(param.slot(0)).to<relax::TensorType>().shape().ref<Array>()))
-        b_.walk(Value(d), [&](const Node& n) {
-          if (n.is<ir::Var>() && !given.count(n.get()) && !needed.count(n.get()))
-            (n.same_as(d) ? given : needed).insert(n.get());
-        });
-      params.push_back(made[i.get()] = param);
-    }
-    if (!needed.empty()) return {};
+    // Symbols that no shape gives before they are used are passed as values, in front of the tensors.
+    std::vector<Node> params, arguments, bindings;
+    std::set<const TnNode*> given;
     std::vector<Node> rest, rest_values;
-    for (size_t k = 0; k < to.size(); ++k)
-      if (!given.count(as_node(to[k]).get())) {
-        rest.push_back(as_node(to[k]));
-        rest_values.push_back(as_node(from[k]));
-      }
+    auto need = [&](const Node& symbol) {
+      if (!given.insert(symbol.get()).second) return;
+      for (size_t k = 0; k < from.size(); ++k)
+        if (as_node(from[k]).same_as(symbol)) rest.push_back(as_node(to[k])), rest_values.push_back(symbol);
+    };
+    for (const Node& i : inputs)
+      for (const Node& d : nodes(as_node(i.slot(0)).to<relax::TensorType>().shape().ref<Array>()))
+        if (d.is<ir::Var>())
+          given.insert(d.get());
+        else
+          b_.walk(Value(d), [&](const Node& n) { n.is<ir::Var>() ? need(n) : void(); });
+    for (const Value& symbol : from) need(as_node(symbol));
     auto shape_type = [&](const std::vector<Node>& values) {
       return b_.make<relax::ShapeType>({b_.array(values), static_cast<int64_t>(values.size())});
     };
     if (!rest.empty()) {
       params.push_back(b_.make<ir::Var>({shape_type(rest), b_.string("symbols")}));
       arguments.push_back(b_.make<relax::ShapeExpr>({shape_type(rest_values), b_.array(rest_values)}));
+    }
+    for (const Node& i : inputs) {
+      const auto* v = i.as<ir::Var>();
+      params.push_back(made[i.get()] =
+                           b_.make<ir::Var>({own(i.slot(0)), v ? Value(b_.string(v->name())) : b_.string("constant")}));
+      arguments.push_back(i);
     }
     for (const Member* m : members) {
       std::vector<Node> operands, types;

@@ -47,7 +47,7 @@ struct Substitution {
 // A primitive function as a loop function.
 struct Merged {
   Node function;
-  size_t tensors = 0;           // parameters of the graph function that are tensors
+  std::vector<bool> is_tensor;  // of each parameter of the graph function; the others are shapes
   std::vector<Node> dims;       // the symbols that its shape parameters give, parameters of the loop function
   std::vector<Node> out_types;  // in the symbols of the graph function
 };
@@ -95,16 +95,16 @@ class Merger {
           throw Refusal{"a shape parameter holds something else than dimensions of its own"};
         merged_.dims.push_back(d);
       }
+      merged_.is_tensor.push_back(false);
       return;
     }
-    if (!merged_.dims.empty()) throw Refusal{"a tensor parameter comes after a shape parameter"};
     std::string name(v.name());
     const relax::TensorType& t = known_tensor(v.type(), "parameter " + name);
     for (const Node& d : nodes(t.shape().ref<Array>()))
       if (d.is<ir::Var>()) symbols_.insert(d.get());
     params_.push_back(b_.buffer(name, t.dtype().as_dtype(), t.shape().ref<Array>()));
     items_[p.get()] = {params_.back(), {}};
-    ++merged_.tensors;
+    merged_.is_tensor.push_back(true);
   }
 
   void collect(const relax::SeqExpr& seq) {
@@ -334,7 +334,8 @@ class MergeFused {
 
   Node wrapper(const relax::Function& f, const Merged& merged, const std::string& kernel) {
     std::vector<Node> tensors;
-    for (size_t i = 0; i < merged.tensors; ++i) tensors.push_back(nodes(f.params())[i]);
+    for (size_t i = 0; i < merged.is_tensor.size(); ++i)
+      if (merged.is_tensor[i]) tensors.push_back(nodes(f.params())[i]);
     const auto& seq = f.body().to<relax::SeqExpr>();
     Value type = seq.body().slot(0);
     Node call = call_tir(kernel, tensors, merged.dims, merged.out_types, type, f.span());
@@ -389,7 +390,7 @@ class MergeFused {
     std::vector<Node> tensors, dims;
     for (size_t i = 0; i < c.args().size(); ++i) {
       const Node &arg = nodes(c.args())[i], &param = nodes(f.params())[i];
-      if (i >= merged.tensors) {
+      if (!merged.is_tensor[i]) {
         const auto* shape = arg.as<relax::ShapeExpr>();
         const Array& want = as_node(param.slot(0)).to<relax::ShapeType>().values().ref<Array>();
         if (!shape || shape->values().size() != want.size())
@@ -407,8 +408,9 @@ class MergeFused {
       for (size_t d = 0; d < want.size(); ++d)
         if (nodes(want)[d].is<ir::Var>()) s.add(nodes(want)[d], nodes(have)[d]);
     }
-    for (size_t i = 0; i < merged.tensors; ++i) {
-      const auto &have = as_node(tensors[i].slot(0)).to<relax::TensorType>(),
+    for (size_t i = 0; i < merged.is_tensor.size(); ++i) {
+      if (!merged.is_tensor[i]) continue;
+      const auto &have = as_node(nodes(c.args())[i].slot(0)).to<relax::TensorType>(),
                  &want = as_node(nodes(f.params())[i].slot(0)).to<relax::TensorType>();
       if (!same_dtype(have.dtype().as_dtype(), want.dtype().as_dtype()))
         throw Refusal{"it is called with an argument of another dtype"};

@@ -1,5 +1,7 @@
 #include <signature/signature.h>
 
+#include <set>
+
 namespace tenon {
 namespace {
 
@@ -31,6 +33,15 @@ class Maker {
       out_.symbol_names.emplace_back(var.name());
     }
     return it->second;
+  }
+
+  // Whether a dimension needs the value of a symbol that only a shape among the arguments gives.
+  bool needs(const Node& dim, const std::set<const TnNode*>& given) const {
+    if (dim.is<ir::Var>()) return given.count(dim.get()) != 0 && index_.count(dim.get()) == 0;
+    if (dim.is<ir::IntImm>()) return false;
+    for (uint32_t i = 0; i < dim.slot_count(); ++i)
+      if (dim.slot(i).is_node() && needs(as_node(dim.slot(i)), given)) return true;
+    return false;
   }
 
   std::vector<int64_t> programs(const Array& dims, std::string_view param) {
@@ -103,7 +114,7 @@ SignatureParam var_param(Maker& maker, const ir::Var& var) {
   return p;
 }
 
-SignatureParam graph_param(Maker& maker, const ir::Var& var) {
+SignatureParam graph_param(Maker& maker, const ir::Var& var, std::set<const TnNode*>& given) {
   SignatureParam p;
   p.name = var.name();
   p.kind = TN_PARAM_HANDLE;
@@ -115,6 +126,8 @@ SignatureParam graph_param(Maker& maker, const ir::Var& var) {
   if (const auto* tensor = type.as<relax::TensorType>()) {
     const Array shape = tensor_type_shape(*tensor);
     if (!shape || !tensor->dtype().is_dtype()) return p;
+    for (const Node& dim : nodes(shape))  // known when the function matches its parameters with their types
+      if (!dim.is<ir::Var>() && maker.needs(dim, given)) return p;
     p.kind = TN_PARAM_TENSOR;
     p.dtype = tensor->dtype().as_dtype();
     p.ndim = static_cast<int32_t>(shape.size());
@@ -122,6 +135,9 @@ SignatureParam graph_param(Maker& maker, const ir::Var& var) {
   } else if (const auto* prim = type.as<relax::PrimType>()) {
     p.kind = is_handle(prim->dtype()) ? TN_PARAM_HANDLE : TN_PARAM_SCALAR;
     p.dtype = prim->dtype();
+  } else if (const auto* values = type.as<relax::ShapeType>(); values && values->values().is_array()) {
+    for (const Node& dim : nodes(values->values().ref<Array>()))
+      if (dim.is<ir::Var>()) given.insert(dim.get());
   }
   return p;
 }
@@ -155,7 +171,9 @@ FunctionSignature graph_signature(std::string_view name, const relax::Function& 
   FunctionSignature out;
   out.name = name;
   Maker maker(out);
-  for (const Node& param : nodes(function.params())) out.params.push_back(graph_param(maker, param.to<ir::Var>()));
+  std::set<const TnNode*> given;  // symbols of shapes among the parameters
+  for (const Node& param : nodes(function.params()))
+    out.params.push_back(graph_param(maker, param.to<ir::Var>(), given));
   return out;
 }
 
