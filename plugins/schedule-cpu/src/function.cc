@@ -206,6 +206,7 @@ Value schedule(ScheduleCpu& self, const PassArgs& args, const Node& function) {
   options.tile_rows = args.number("tile_rows");
   options.tile_vectors = args.number("tile_vectors");
   options.fuse_epilogues = args.flag("fuse_epilogues");
+  options.pack = args.flag("pack");
   if (options.grain < 1 || options.tile_rows < 0 || options.tile_vectors < 0)
     throw Error(TN_ERROR_ARGUMENT, "schedule-cpu:schedule: grain is at least 1, tile_rows and tile_vectors at least 0");
   const Builder& b = self.builder();

@@ -17,6 +17,11 @@ namespace {
 
 // Tiles along other axes than the rows that keep many threads busy.
 constexpr int64_t kEnoughUnits = 32;
+// Cycles to read an element on its own and put it into a panel, and the rows that make that worth while.
+constexpr double kScattered = 2;
+constexpr int64_t kFewRows = 4, kManyRows = 64, kManyScatteredRows = 256;
+// Steps of a reduction that make several sums at a time worth while, where there are no vectors.
+constexpr int64_t kLongRun = 16;
 
 // An axis cut into tiles: how many are full, and what is left.
 struct Cut {
@@ -30,8 +35,11 @@ class Tiler {
   Tiler(const Context& c, const Compute& compute, const std::vector<Stage>& stages)
       : c_(c), b_(c.b), compute_(compute), stages_(stages) {}
 
+  // Whether there is a tile, and what an element of the result costs for each step of the reduction.
+  bool choose();
+  double cost() const { return cost_; }
+
   Node run() {
-    if (!choose()) return {};
     std::vector<Unit> units;
     for (const Axis& a : compute_.nest.spatial) {
       if (&a == column_ || &a == row_) continue;
@@ -44,9 +52,12 @@ class Tiler {
     Node column_tile = units.back().at, row_tile;
     if (row_) {
       rows_ = {row_->extent, shape_.rows, row_->constant};
-      if (!enough(units)) {
-        units.push_back(unit(tiles(rows_), b_.var("it")));
+      chunk_ = rows_per_unit(units);
+      if (chunk_ > 0) {
+        units.push_back(unit(chunks(), b_.var(chunk_ == 1 ? "it" : "ic")));
         row_tile = units.back().at;
+        // Ranges of rows take the same time, the last columns less than others: threads share the rows.
+        if (chunk_ > 1) std::swap(units.back(), units[units.size() - 2]);
       }
     }
     Node body = columns_at(column_tile, row_tile);
@@ -70,6 +81,24 @@ class Tiler {
     }
     return product >= kEnoughUnits;
   }
+  // How many tiles of rows are one unit of the outer loops; 0 when all are. Panels are laid out for each unit.
+  int64_t rows_per_unit(const std::vector<Unit>& units) const {
+    if (enough(units)) return 0;
+    if (panels_.empty()) return 1;
+    if (!rows_.constant) return 0;
+    int64_t all = (*rows_.constant + rows_.tile - 1) / rows_.tile, product = 1;
+    for (const Unit& u : units) product *= constant_of(u.count).value_or(1);
+    int64_t wanted = std::max<int64_t>(1, (kEnoughUnits + product - 1) / product);
+    int64_t least = kManyRows;
+    for (const Panel& p : panels_) least = p.is_vector ? least : kManyScatteredRows;
+    least = (least + rows_.tile - 1) / rows_.tile;
+    int64_t each = std::max(least, (all + wanted - 1) / wanted);
+    return each >= all ? 0 : each;
+  }
+  Node chunks() const {
+    if (chunk_ == 1) return tiles(rows_);
+    return b_.imm(((*rows_.constant + rows_.tile - 1) / rows_.tile + chunk_ - 1) / chunk_);
+  }
   Node tiles(const Cut& cut) const {
     if (cut.constant) return b_.imm((*cut.constant + cut.tile - 1) / cut.tile);
     if (cut.tile == 1) return cut.extent;
@@ -77,50 +106,24 @@ class Tiler {
   }
 
   // ---- Which axes, which tile
-  bool choose() {
-    const Nest& nest = compute_.nest;
-    DLDataType type = compute_.store.buffer().to<tir::Buffer>().dtype();
-    double best = INFINITY;
-    for (const Axis& column : nest.spatial) {
-      int64_t lanes = c_.machine.lanes(type);
-      if (column.constant)
-        while (lanes > *column.constant) lanes /= 2;
-      bool vector = lanes > 1 && c_.accesses.is_vector_along(compute_.store.value(), column.var) &&
-                    c_.accesses.is_vector_along(compute_.init, column.var);
-      if (!vector) {
-        if (!runs_along_memory()) continue;
-        lanes = 1;
-      }
-      bool stored = stores_vectors(column.var);
-      for (size_t i = 0; i <= nest.spatial.size(); ++i) {
-        const Axis* row = i < nest.spatial.size() ? &nest.spatial[i] : nullptr;
-        if (row == &column) continue;
-        double cost = 0;
-        std::optional<int64_t> rows = row ? row->constant : std::optional<int64_t>(1);
-        TileShape shape =
-            choose_tile(c_.machine, c_.options, operands(row, column), rows, column.constant, lanes, &cost);
-        if (!stored) cost *= 1.2;
-        if (cost >= best) continue;
-        best = cost;
-        shape_ = shape;
-        row_ = row;
-        column_ = &column;
-        direct_ = stored;
-      }
-    }
-    return column_ != nullptr;
+  // The panels that pay; nothing when without them, or even with them, there are no vectors.
+  std::vector<Panel> worth(const Axis& row, const Axis& column) const {
+    std::vector<Panel> out;
+    for (const Panel& p : find_panels(b_, c_.accesses, compute_, row, column))
+      if (p.pays) out.push_back(p);
+    if (out.empty()) return out;
+    Value rest = b_.rewrite(Value(compute_.store.value()), [&](const Node& original, const Node&) -> Value {
+      for (const Panel& p : out)
+        if (p.value.same_as(original)) return b_.var("panel", p.value.dtype());
+      return Value();
+    });
+    if (!c_.accesses.is_vector_along(as_node(rest), column.var)) out.clear();
+    return out;
   }
   // Whether the innermost reduction walks along memory: several sums at a time, no vectors.
   bool runs_along_memory() const {
-    if (compute_.nest.reduce.empty()) return false;
-    bool found = false;
-    const Node& axis = compute_.nest.reduce.back().var;
-    b_.walk(Value(compute_.store.value()), [&](const Node& n) {
-      const auto* load = n.as<tir::BufferLoad>();
-      if (load && !load->buffer().same_as(compute_.store.buffer()))
-        found = found || c_.accesses.step(load->buffer(), load->indices(), axis) == Step::kUnit;
-    });
-    return found;
+    if (compute_.nest.reduce.back().constant.value_or(kManyRows) < kLongRun) return false;
+    return reads_along(compute_.store.value(), compute_.nest.reduce.back().var);
   }
   bool stores_vectors(const Node& column) const {
     for (const Stage& s : stages_) {
@@ -155,7 +158,7 @@ class Tiler {
     };
     for (const Unit& u : units) count = times(count, u.count);
     for (const Axis& a : compute_.nest.reduce) cycles = times(cycles, a.extent);
-    if (row_ && !row_tile) cycles = times(cycles, tiles(rows_));
+    if (row_) cycles = times(cycles, row_tile ? b_.imm(chunk_) : tiles(rows_));
     std::optional<Map> parallel = parallel_annotations(c_, count, cycles);
     Node body = inner;
     if (!parallel) {
@@ -183,7 +186,15 @@ class Tiler {
 
   Node columns_at(const Node& tile, const Node& row_tile) {
     Emit emit = [&](const Node& start, int64_t lanes, int64_t vectors) {
-      return rows_at(row_tile, start, lanes, vectors);
+      std::vector<Node> stmts;
+      lay_out_panels(start, lanes, vectors, stmts);
+      Node rows = rows_at(row_tile, start, lanes, vectors);
+      if (stmts.empty()) return rows;
+      if (const auto* seq = rows.as<tir::Seq>())
+        for (const Node& s : nodes(seq->stmts())) stmts.push_back(s);
+      else
+        stmts.push_back(rows);
+      return b_.seq(stmts);
     };
     int64_t width = shape_.width();
     Node start = scaled(tile, width);
@@ -229,6 +240,55 @@ class Tiler {
     return b_.seq(stmts);
   }
 
+  // The panels of a range of columns, filled.
+  void lay_out_panels(const Node& start, int64_t lanes, int64_t vectors, std::vector<Node>& stmts) {
+    laid_out_.clear();
+    for (const Panel& p : panels_) {
+      std::vector<Node> shape, at, from = outer_from_, to = outer_to_;
+      for (const Axis* a : p.axes) {
+        shape.push_back(a->extent);
+        at.push_back(b_.var(a->var.to<ir::Var>().name()));
+        from.push_back(a->var);
+        to.push_back(at.back());
+      }
+      std::vector<Node> steps = at;
+      shape.push_back(b_.imm(lanes * vectors));
+      Node buffer = b_.buffer("panel", p.value.dtype(), b_.array(shape));
+      laid_out_.push_back(buffer);
+      Node v = vectors > 1 ? b_.var("v") : b_.imm(0), c = b_.var("c");
+      bool vector = p.is_vector && lanes > 1;
+      Node column = vector ? plus(scaled(v, lanes), c) : c;
+      at.push_back(column);
+      from.push_back(column_->var);
+      to.push_back(plus(start, column));
+      Node body = b_.store(buffer, b_.array(at), substituted(b_, p.value, from, to));
+      auto along_columns = [&] {
+        if (!vector) {
+          body = b_.loop(c, b_.imm(lanes * vectors), body);
+          return;
+        }
+        body = b_.loop(c, b_.imm(lanes), body, TN_FOR_VECTORIZED);
+        if (vectors > 1) body = b_.loop(v, b_.imm(vectors), body, TN_FOR_UNROLLED);
+      };
+      // What is read along the reduction is read so, as long as what is stored stays near.
+      bool turned = !vector && reads_along(p.value, p.axes.back()->var);
+      size_t around = turned ? std::min<size_t>(1, p.axes.size() - 1) : p.axes.size();
+      for (size_t i = steps.size(); i-- > around;) body = b_.loop(steps[i], p.axes[i]->extent, body);
+      along_columns();
+      for (size_t i = around; i-- > 0;) body = b_.loop(steps[i], p.axes[i]->extent, body);
+      stmts.push_back(b_.make<tir::AllocBuffer>({b_.map({}), buffer}));
+      stmts.push_back(body);
+    }
+  }
+  bool reads_along(const Node& value, const Node& axis) const {
+    bool found = false;
+    b_.walk(Value(value), [&](const Node& n) {
+      const auto* load = n.as<tir::BufferLoad>();
+      found = found || (load && c_.accesses.step(load->buffer(), load->indices(), axis) == Step::kUnit);
+    });
+    return found;
+  }
+
   // The rows of one range of columns: one tile of them, or all in a loop.
   Node rows_at(const Node& tile, const Node& column, int64_t lanes, int64_t vectors) {
     auto kernel = [&](const Node& row, int64_t rows) { return this->kernel(row, rows, column, lanes, vectors); };
@@ -236,6 +296,14 @@ class Tiler {
     int64_t rows = rows_.tile;
     if (rows_.constant) {
       int64_t full = *rows_.constant / rows, rest = *rows_.constant % rows;
+      if (tile && chunk_ > 1) {
+        Node it = b_.var("it"), begin = scaled(tile, chunk_);
+        Node count = full % chunk_ || rest ? b_.min(b_.imm(chunk_), b_.sub(b_.imm(full), begin)) : b_.imm(chunk_);
+        Node first = b_.loop(it, count, kernel(scaled(plus(begin, it), rows), rows));
+        if (!rest) return first;
+        Node last = kernel(b_.imm(full * rows), rest);
+        return b_.seq({first, b_.make<tir::IfThenElse>({b_.eq(tile, b_.imm(full / chunk_)), last, Value()})});
+      }
       if (tile) {
         Node first = kernel(scaled(tile, rows), rows);
         if (!rest) return first;
@@ -300,7 +368,14 @@ class Tiler {
       all_to.insert(all_to.end(), to.begin(), to.end());
       if (row_) all_from.push_back(row_->var), all_to.push_back(plus(row, r));
       all_from.push_back(column_->var), all_to.push_back(plus(column, c));
-      Value loaded = b_.rewrite(tree, [&](const Node&, const Node& n) -> Value {
+      Value loaded = b_.rewrite(tree, [&](const Node& original, const Node& n) -> Value {
+        for (size_t i = 0; i < panels_.size(); ++i) {
+          if (!panels_[i].value.same_as(original)) continue;
+          std::vector<Node> at;
+          for (const Axis* a : panels_[i].axes) at.push_back(a->var);
+          at.push_back(c);
+          return b_.load(laid_out_[i], b_.array(at));
+        }
         const auto* load = n.as<tir::BufferLoad>();
         auto it = load ? locals.find(load->buffer().get()) : locals.end();
         return it == locals.end() ? Value() : Value(b_.load(it->second, b_.array({r, c})));
@@ -371,15 +446,69 @@ class Tiler {
   const std::vector<Stage>& stages_;
   const Axis *row_ = nullptr, *column_ = nullptr;
   TileShape shape_;
+  double cost_ = 0;
   bool direct_ = true;  // every store of the tile is one of vectors
   Cut rows_, columns_;
+  int64_t chunk_ = 0;  // tiles of rows of one unit
+  std::vector<Panel> panels_;
+  std::vector<Node> laid_out_;  // their buffers, for the columns at hand
   std::vector<Node> outer_from_, outer_to_;
 };
+
+bool Tiler::choose() {
+  const Nest& nest = compute_.nest;
+  DLDataType type = compute_.store.buffer().to<tir::Buffer>().dtype();
+  cost_ = INFINITY;
+  for (const Axis& column : nest.spatial) {
+    int64_t lanes = c_.machine.lanes(type);
+    if (column.constant)
+      while (lanes > *column.constant) lanes /= 2;
+    bool stored = stores_vectors(column.var);
+    bool init = c_.accesses.is_vector_along(compute_.init, column.var);
+    bool vector = lanes > 1 && init && c_.accesses.is_vector_along(compute_.store.value(), column.var);
+    for (size_t i = 0; i <= nest.spatial.size(); ++i) {
+      const Axis* row = i < nest.spatial.size() ? &nest.spatial[i] : nullptr;
+      if (row == &column) continue;
+      std::vector<Panel> panels;
+      if (c_.options.pack && row && lanes > 1 && init && row->constant.value_or(kFewRows) >= kFewRows)
+        panels = worth(*row, column);
+      bool packed = !panels.empty();
+      if (!vector && !packed && !runs_along_memory()) continue;
+      double cost = 0;
+      std::optional<int64_t> rows = row ? row->constant : std::optional<int64_t>(1);
+      int64_t width = vector || packed ? lanes : 1;
+      TileShape shape = choose_tile(c_.machine, c_.options, operands(row, column), rows, column.constant, width, &cost);
+      if (!stored) cost *= 1.2;
+      // What is laid out anew is computed once for all rows.
+      for (const Panel& p : panels)
+        if (!p.is_vector) cost += kScattered / static_cast<double>(rows.value_or(kManyRows));
+      if (cost >= cost_) continue;
+      cost_ = cost;
+      shape_ = shape;
+      row_ = row;
+      column_ = &column;
+      direct_ = stored;
+      panels_ = panels;
+    }
+  }
+  return column_ != nullptr;
+}
 
 }  // namespace
 
 Node schedule_reduction(const Context& c, const Compute& compute, const std::vector<Stage>& stages) {
-  return Tiler(c, compute, stages).run();
+  Tiler as_it_is(c, compute, stages);
+  bool found = as_it_is.choose();
+  if (std::optional<Merged> merged = merge_last_axes(c.b, compute, stages)) {
+    Tiler tiler(c, merged->compute, merged->stages);
+    constexpr double kClearly = 0.95;
+    if (tiler.choose() && (!found || tiler.cost() < kClearly * as_it_is.cost())) {
+      std::vector<Node> stmts = merged->views;
+      stmts.push_back(tiler.run());
+      return c.b.seq(stmts);
+    }
+  }
+  return found ? as_it_is.run() : Node();
 }
 
 }  // namespace tenon::cpu

@@ -32,7 +32,7 @@ struct Options {
   bool parallel = true;
   int64_t grain = 0;  // estimated cycles that a thread is worth
   int64_t tile_rows = 0, tile_vectors = 0;
-  bool fuse_epilogues = true;
+  bool fuse_epilogues = true, pack = true;
 };
 
 // ---- Nests (nest.cc)
@@ -96,6 +96,17 @@ class Accesses {
   const TnHostArith* arith_;
 };
 
+// ---- Panels (panels.cc): a part of a reduction's value that no row changes, computed once for a range of columns and
+// laid out in the order of its use.
+struct Panel {
+  Node value;
+  std::vector<const Axis*> axes;  // of the reduction that it depends on
+  bool is_vector;                 // along the columns, as it stands
+  bool pays;
+};
+std::vector<Panel> find_panels(const Builder& b, const Accesses& accesses, const Compute& compute, const Axis& row,
+                               const Axis& column);
+
 // ---- Register tiles (tile.cc)
 // One read of the body: which axes of the tile it depends on.
 struct Operand {
@@ -116,6 +127,15 @@ struct Stage {
   tir::BufferStore store;
   bool keep;  // its buffer is read elsewhere
 };
+// The same with the last two axes of what is stored as one, and the views that it needs; nothing when the stores do not
+// allow it. (merge.cc)
+struct Merged {
+  Compute compute;
+  std::vector<Stage> stages;
+  std::vector<Node> views;
+};
+std::optional<Merged> merge_last_axes(const Builder& b, const Compute& compute, const std::vector<Stage>& stages);
+
 struct Context {
   const Builder& b;
   const Accesses& accesses;
