@@ -12,6 +12,7 @@ constexpr Executor kGraphExecutors[] = {
     {"interp", "eval-interp", "passes-graph:normalize"},
     {"lowered", "eval-interp", "cpu"},
     {"llvm", "codegen-llvm", "cpu"},
+    {"artifact", "", "cpu"},
 };
 
 class GraphPrograms : public ::testing::TestWithParam<Executor> {
@@ -20,7 +21,11 @@ class GraphPrograms : public ::testing::TestWithParam<Executor> {
   void TearDown() override {
     if (HasFailure()) std::printf("seed %llu\n", static_cast<unsigned long long>(seed_));
   }
-  Map load(const char* file) { return session_.load(std::string("graph/") + file, GetParam()); }
+  Map load(const char* file) {
+    const std::string path = std::string("graph/") + file;
+    if (*GetParam().plugin) return session_.load(path, GetParam());
+    return session_.load_artifact(session_.transform(session_.parse(path), {GetParam().pipeline}));
+  }
 
   Session session_;
   uint64_t seed_;

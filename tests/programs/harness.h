@@ -13,7 +13,7 @@
 
 namespace tenon::programs {
 
-// An executor, and the pipeline that brings a module into the form that it takes ("" for none).
+// An executor ("" for an artifact), and the pipeline that brings a module into the form that it takes ("" for none).
 struct Executor {
   const char* name;
   const char* plugin;
@@ -24,6 +24,7 @@ inline constexpr Executor kExecutors[] = {
     {"interp", "eval-interp", ""},
     {"lowered", "eval-interp", "cpu"},
     {"llvm", "codegen-llvm", "cpu"},
+    {"artifact", "", "cpu"},
 };
 
 // The text of a program of this folder ("loop/matmul.py").

@@ -15,7 +15,11 @@ class LoopPrograms : public ::testing::TestWithParam<Executor> {
   void TearDown() override {
     if (HasFailure()) std::printf("seed %llu\n", static_cast<unsigned long long>(seed_));
   }
-  Map load(const char* file) { return session_.load(std::string("loop/") + file, GetParam()); }
+  Map load(const char* file) {
+    const std::string path = std::string("loop/") + file;
+    if (*GetParam().plugin) return session_.load(path, GetParam());
+    return session_.load_artifact(session_.transform(session_.parse(path), {GetParam().pipeline}));
+  }
 
   Session session_;
   uint64_t seed_;
