@@ -18,7 +18,7 @@ namespace {
 // Tiles along other axes than the rows that keep many threads busy.
 constexpr int64_t kEnoughUnits = 32;
 // Cycles to read an element on its own and put it into a panel, and the rows that make that worth while.
-constexpr double kScattered = 2;
+constexpr double kScattered = 2, kUnknown = 1.25;
 constexpr int64_t kFewRows = 4, kManyRows = 64, kManyScatteredRows = 256;
 // Steps of a reduction that make several sums at a time worth while, where there are no vectors.
 constexpr int64_t kLongRun = 16;
@@ -479,6 +479,8 @@ bool Tiler::choose() {
       int64_t width = vector || packed ? lanes : 1;
       TileShape shape = choose_tile(c_.machine, c_.options, operands(row, column), rows, column.constant, width, &cost);
       if (!stored) cost *= 1.2;
+      // One artifact serves few rows too: where extents are not known, a tile may not fill.
+      if ((row && !row->constant) || !column.constant) cost *= kUnknown;
       // What is laid out anew is computed once for all rows.
       for (const Panel& p : panels)
         if (!p.is_vector) cost += kScattered / static_cast<double>(rows.value_or(kManyRows));

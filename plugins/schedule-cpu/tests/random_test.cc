@@ -292,7 +292,11 @@ class Generator {
     param("C", {m, n}, t);
     std::vector<Loop> loops{{"i", m, 'S'}, {"j", n, 'S'}};
     std::string mirrored = "A[vi, " + n.text + " - 1 - vj]";
-    switch (pick(4)) {
+    switch (pick(5)) {
+      case 4:
+        param("D", {n, m}, t);
+        nest("turn", loops, {}, {"D[vj, vi] = A[vi, vj] + B[vj]"});
+        break;
       case 0: nest("add", loops, {}, {"C[vi, vj] = A[vi, vj] + B[vj]"}); break;
       case 1: nest("mirror", loops, {}, {"C[vi, vj] = " + mirrored + " - B[vj]"}); break;
       case 2: nest("in_place", loops, {}, {"C[vi, vj] = C[vi, vj] + A[vi, vj]"}); break;
