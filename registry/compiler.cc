@@ -1,10 +1,13 @@
 // tn_compiler: the C table of libtenon over Session and Registry.
 #include "tenon/compiler.h"
 
+#include <set>
+
 #include "build/catalog.h"
 #include "build/session.h"
 #include "build/target.h"
 #include "ir/ir_table.h"
+#include "pass/dump.h"
 #include "registry/describe.h"
 #include "registry/registry.h"
 
@@ -249,6 +252,14 @@ int compile(TnSession* s, const TnNode* module, const char* path, const TnValue*
   });
 }
 
+int save(TnSession* s, const TnNode* module, const char* path, TnValue* ret) {
+  return slot(ret, [&] {
+    std::set<std::string> written;
+    write_module_text(s->session.builder(), Builder::borrow(module), path, written);
+    return Value();
+  });
+}
+
 }  // namespace
 
 extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
@@ -277,6 +288,7 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    load,
                                    generate,
                                    import_model,
-                                   compile};
+                                   compile,
+                                   save};
   return &table;
 }

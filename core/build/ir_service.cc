@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "arith/analyzer.h"
+#include "build/payload.h"
 #include "ir/bytes.h"
 #include "ir/ir_table.h"
 #include "ir/verify.h"
@@ -53,6 +54,7 @@ void IrService::verify(const Node& module) {
   };
   if (make_inference_) services.infer_type = make_inference_(module);
   verify_module(module, services);
+  attached_payloads(module.to<ir::Module>());
 }
 
 Node IrService::parse(std::string_view text, const std::string& file) {

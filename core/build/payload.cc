@@ -122,10 +122,6 @@ std::vector<Payload> attached_payloads(const ir::Module& module) {
                                             "' is implemented by two payloads of the module, of '" + it->second +
                                             "' and of '" + p.codegen + "'");
     }
-    if (p.format != kObjectFormat)
-      throw Error(TN_ERROR_UNSUPPORTED,
-                  "the payload of '" + p.codegen + "' has the format '" + p.format + "', which cannot run here", {},
-                  "what can be linked is " + std::string(kObjectFormat));
     out.push_back(std::move(p));
   }
   return out;
@@ -156,6 +152,11 @@ void check_objects(const Map& code, const std::vector<Payload>& payloads) {
     }
   };
   if (code) add(code, "the module's own code");
+  for (const Payload& p : payloads)
+    if (p.format != kObjectFormat)
+      throw Error(TN_ERROR_UNSUPPORTED,
+                  "the payload of '" + p.codegen + "' has the format '" + p.format + "', which cannot run here", {},
+                  "what can be linked is " + std::string(kObjectFormat));
   for (size_t i = 0; i < payloads.size(); ++i)
     add(payloads[i].map, "payload " + std::to_string(i) + " (of '" + payloads[i].codegen + "')");
 }

@@ -35,7 +35,7 @@ Map complete_payload(const Builder& b, ConstantStore& store, const Map& payload,
 // function that two of them implement.
 std::vector<Payload> attached_payloads(const ir::Module& module);
 
-// Whether the objects can be linked together: each defines the symbols of its exports, and none a symbol that another
+// Whether the payloads are objects that can be linked together: each defines the symbols of its exports, and none a symbol that another
 // defines. `code` is the payload of the module's own code, or null.
 void check_objects(const Map& code, const std::vector<Payload>& payloads);
 

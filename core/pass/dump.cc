@@ -40,31 +40,37 @@ long ModuleDump::number_of(const std::string& file) {
 }
 
 void ModuleDump::write(size_t number, const std::string& label, const Node& module) {
-  write_constants(module);
-  write_file(directory_ + "/" + file_name(number, label), print_text(b_, module));
+  write_module_text(b_, module, directory_ + "/" + file_name(number, label), written_);
 }
 
-void ModuleDump::write_constants(const Node& module) {
-  b_.walk(module, [&](const Node& n) {
-    if (const auto* constant = n.as<ir::Constant>()) write_constants(constant->data());
-  });
-  if (const auto* m = module.as<ir::Module>())
-    for (const Value& payload : m->payloads()) write_constants(payload);
-}
+namespace {
 
-void ModuleDump::write_constants(const Value& value) {
+// The constants within a value, as a constant's node or a payload holds them.
+void write_constants(const Value& value, const std::string& folder, std::set<std::string>& written) {
   if (value.is_array())
-    for (const Value& item : value.ref<Array>()) write_constants(item);
+    for (const Value& item : value.ref<Array>()) write_constants(item, folder, written);
   if (value.is_map())
-    for (const Map::Entry& e : value.ref<Map>()) write_constants(e.value());
+    for (const Map::Entry& e : value.ref<Map>()) write_constants(e.value(), folder, written);
   if (value.type_index() != TN_CONSTANT) return;
   const auto* data = reinterpret_cast<const TnConstant*>(value.raw().as.object);
   if (data->size < uint64_t{kInlineBytes}) return;
   std::string digest = data->digest;
-  if (!written_.insert(digest).second) return;
-  make_directories(directory_ + "/data");
-  std::string name = digest.substr(digest.find(':') + 1);
-  write_file(directory_ + "/data/" + name, {static_cast<const char*>(data->data), data->size});
+  if (!written.insert(digest).second) return;
+  make_directories(folder);
+  write_file(folder + "/" + digest.substr(digest.find(':') + 1), {static_cast<const char*>(data->data), data->size});
+}
+
+}  // namespace
+
+void write_module_text(const Builder& b, const Node& module, const std::string& path, std::set<std::string>& written) {
+  size_t slash = path.rfind('/');
+  std::string folder = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + "data";
+  b.walk(module, [&](const Node& n) {
+    if (const auto* constant = n.as<ir::Constant>()) write_constants(constant->data(), folder, written);
+  });
+  if (const auto* m = module.as<ir::Module>())
+    for (const Value& payload : m->payloads()) write_constants(payload, folder, written);
+  write_file(path, print_text(b, module));
 }
 
 }  // namespace tenon

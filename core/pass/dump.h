@@ -23,10 +23,6 @@ class ModuleDump {
   static long number_of(const std::string& file);
 
  private:
-  void write_constants(const Node& module);
-  // The constants within plain values, as payloads hold them.
-  void write_constants(const Value& value);
-
   const Builder& b_;
   std::string directory_;
   std::set<std::string> written_;  // digests
@@ -34,6 +30,10 @@ class ModuleDump {
 
 // Script text of a tree.
 std::string print_text(const Builder& b, const Value& tree);
+
+// Writes the text of a module, and before it, once each under data/ beside it, the bytes that the text names by their
+// digest. `written` holds digests that need not be written again. Throws TN_ERROR_IO.
+void write_module_text(const Builder& b, const Node& module, const std::string& path, std::set<std::string>& written);
 
 }  // namespace tenon
 #endif

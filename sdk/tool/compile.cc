@@ -56,15 +56,13 @@ int compile(const CompileArgs& a, const Common& common) {
   PassesResult result = run_passes(*session, common, a.passes, a.module, kind);
   std::string output = a.output;
   if (!a.emit.empty()) {
-    std::string text;
     if (a.emit == "script") {
-      text = session->print(result.module);
+      write_module(*session, result.module, output);
     } else {
       std::string format = a.emit == "object" ? "elf-object" : a.emit;
       Map payload = session->generate(result.module, a.codegen, Value(b.map({{"emit", b.string(format)}})));
-      text = std::string(string_view_of(payload.find("bytes")->raw()));
+      write_output(output, std::string(string_view_of(payload.find("bytes")->raw())));
     }
-    write_output(output, text);
   } else {
     if (output.empty()) output = std::filesystem::path(a.module).stem().string() + ".so";
     Builder::Entries options{{"lock", b.string(lock_text(*session, a, result.plan, kind))}};

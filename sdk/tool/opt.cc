@@ -15,12 +15,11 @@ Run add_opt(CLI::App& app, std::shared_ptr<Common> common) {
   return [args, common] {
     auto session = common->open();
     PassesResult result = run_passes(*session, *common, args->passes, args->module, "");
-    std::string text = session->print(result.module);
     if (common->json && args->output.empty()) {
-      print_line(with_check(Json{{"module", text}, {"passes", to_json(result.records)}}, result).dump(2));
+      print_line(with_check(Json{{"module", session->print(result.module)}, {"passes", to_json(result.records)}}, result).dump(2));
       return int{kOk};
     }
-    write_output(args->output, text);
+    write_module(*session, result.module, args->output);
     if (common->json)
       print_line(with_check(Json{{"output", args->output}, {"passes", to_json(result.records)}}, result).dump(2));
     return int{kOk};

@@ -120,6 +120,11 @@ void write_output(const std::string& path, const std::string& text) {
     throw Error(TN_ERROR_IO, "cannot write to the standard output");
 }
 
+void write_module(const CompilerSession& session, const Node& module, const std::string& path) {
+  if (!path.empty() && path != "-") return session.save(module, path);
+  write_output(path, session.print(module));
+}
+
 void print_line(const std::string& text) { write_output("", text + "\n"); }
 
 namespace {

@@ -61,6 +61,8 @@ void show_diagnostics(const Value& diagnostics, bool json);
 std::string read_input(const std::string& path);
 // To the file, or to the standard output when `path` is empty or "-".
 void write_output(const std::string& path, const std::string& text);
+// The text of a module, to a file with the bytes that it names beside it, or to standard output.
+void write_module(const CompilerSession& session, const Node& module, const std::string& path);
 void print_line(const std::string& text);
 
 // The module in a file: script text (.py, or standard input) is parsed, anything else is a model for a frontend.

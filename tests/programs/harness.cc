@@ -52,9 +52,8 @@ std::string read_program(const std::string& file) { return read_text(std::string
 
 Node Session::parse_file(const std::string& path) { return parse_text(read_text(path), path); }
 
-void Session::dump(const Node& module, const std::string& folder) {
-  const Value none = builder_.array({}), options = builder_.map({{"dump_dir", builder_.string(folder)}});
-  call([&](TnValue* ret) { return compiler_->run_pipeline(session_, module.get(), none.ptr(), options.ptr(), ret); });
+void Session::save(const Node& module, const std::string& path) {
+  call([&](TnValue* ret) { return compiler_->save(session_, module.get(), path.c_str(), ret); });
 }
 
 Node Session::parse_text(const std::string& text, const std::string& name) {

@@ -44,8 +44,8 @@ class Session {
   // The module after stages "PLUGIN:PASS" or "PLUGIN:PASS{options}", or after the stages of one pipeline by name.
   Node transform(const Node& module, const std::vector<std::string>& stages);
   Map load_module(const Node& module, const char* plugin);
-  // Writes the module's text, and the bytes that it refers to, into a folder.
-  void dump(const Node& module, const std::string& folder);
+  // Writes the module's text into a file, and the bytes that it refers to beside it.
+  void save(const Node& module, const std::string& path);
   // The functions of the artifact that a lowered module becomes; what was provided serves its imports.
   Map load_artifact(const Node& module);
   // Runs a pipeline on the module with check_each; what it reports (TnCompiler.run_pipeline). Throws for a wrong pass.

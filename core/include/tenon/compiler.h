@@ -96,6 +96,9 @@ typedef struct TnCompiler {
    *   linker           string   the id of a plugin; the first that is installed
    *   lock             string   kept in the artifact: how the module was made */
   int (*compile)(TnSession* session, const TnNode* module, const char* path, const TnValue* options, TnValue* ret);
+  /* Writes the text of a module into a file, and into the folder data/ beside it the bytes that the text names by their
+   * digest: parse finds them there. */
+  int (*save)(TnSession* session, const TnNode* module, const char* path, TnValue* ret);
 } TnCompiler;
 
 TN_EXPORT const TnCompiler* tn_compiler(void);

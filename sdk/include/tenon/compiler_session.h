@@ -53,6 +53,7 @@ class CompilerSession {
   Node import_model(const std::string& path, const Value& options) const {
     return as_node(invoke(c_->import_model, path.c_str(), options.ptr()));
   }
+  void save(const Node& module, const std::string& path) const { invoke(c_->save, module.get(), path.c_str()); }
   void compile(const Node& module, const std::string& path, const Value& options) const {
     invoke(c_->compile, module.get(), path.c_str(), options.ptr());
   }
