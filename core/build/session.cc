@@ -177,6 +177,7 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
 void Session::write_artifact_file(const Node& module, const std::string& path, std::string_view codegen,
                                   const Map& options, std::string_view linker, const std::string& lock) {
   std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
+  check_objects(Map(), payloads);  // before code is generated for nothing
   Map payload = generate(module, codegen, options);
   write_artifact(builder_, {payload, module.to<ir::Module>(), environment_.target, lock, std::move(payloads)},
                  link_with(module, linker), path);
