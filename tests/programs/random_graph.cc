@@ -64,7 +64,7 @@ void RandomGraph::define(const std::string& call, Extents shape, double bound) {
 }
 
 bool RandomGraph::add_operator(const Tensor& x) {
-  switch (pick(16)) {
+  switch (pick(19)) {
     case 0:
     case 1:
     case 2: return unary(x);
@@ -80,6 +80,9 @@ bool RandomGraph::add_operator(const Tensor& x) {
     case 12: return concatenation(x);
     case 13: return x.shape.size() == 4 && pick(2) ? pooling(x) : convolution(x);
     case 14: return softmax(x);
+    case 15: return broadcast(x);
+    case 16: return unit_axis(x);
+    case 17: return choice(x);
     default: return batch_norm(x);
   }
 }
@@ -221,6 +224,43 @@ bool RandomGraph::pooling(const Tensor& x) {
   define(std::string(pick(2) ? "R.nn.max_pool2d(" : "R.nn.avg_pool2d(") + x.name +
              ", pool_size=[2, 2], strides=[2, 2]" + (padded ? ", padding=[1, 1])" : ")"),
          shape, x.bound);
+  return true;
+}
+
+// A dimension of 1 repeated.
+bool RandomGraph::broadcast(const Tensor& x) {
+  Extents shape = x.shape;
+  bool repeats = false;
+  for (int64_t& d : shape)
+    if (d == 1 && pick(2)) d = inputs_[0][0] == 0 && pick(2) ? 0 : 1 + pick(5), repeats = true;
+  if (!repeats) return false;
+  define("R.broadcast_to(" + x.name + ", R.shape(" + shape_text(shape, false) + "))", shape, x.bound);
+  return true;
+}
+
+// A dimension of 1 put in or taken away.
+bool RandomGraph::unit_axis(const Tensor& x) {
+  Extents shape = x.shape;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] != 1 || shape.size() < 3) continue;
+    shape.erase(shape.begin() + static_cast<long>(d));
+    define("R.squeeze(" + x.name + ", axis=[" + std::to_string(d) + "])", shape, x.bound);
+    return true;
+  }
+  if (shape.size() > 3) return false;
+  const int64_t axis = pick(static_cast<int64_t>(shape.size()) + 1);
+  shape.insert(shape.begin() + axis, 1);
+  define("R.expand_dims(" + x.name + ", axis=[" + std::to_string(axis) + "])", shape, x.bound);
+  return true;
+}
+
+// The greater one of two values, by a comparison.
+bool RandomGraph::choice(const Tensor& x) {
+  const Tensor y = any();
+  if (y.shape != x.shape) return false;
+  const std::string greater = "v" + std::to_string(next_++);
+  body_ += "            " + greater + " = R.greater(" + x.name + ", " + y.name + ")\n";
+  define("R.where(" + greater + ", " + x.name + ", " + y.name + ")", x.shape, std::max(x.bound, y.bound));
   return true;
 }
 

@@ -47,6 +47,9 @@ class RandomGraph {
   bool concatenation(const Tensor& x);
   bool convolution(const Tensor& x);
   bool pooling(const Tensor& x);
+  bool broadcast(const Tensor& x);
+  bool unit_axis(const Tensor& x);
+  bool choice(const Tensor& x);
   bool softmax(const Tensor& x);
   bool batch_norm(const Tensor& x);
 

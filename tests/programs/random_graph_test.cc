@@ -50,8 +50,11 @@ size_t compare(const RandomGraph& graph, bool symbolic, uint64_t seed) {
                                                  "passes-graph:merge-fused", "passes-loop:inline-elementwise"});
   size_t fused = 0;
   for (const Map::Entry& e : merged.to<ir::Module>().functions()) fused += e.key().substr(0, 6) == "fused_" ? 1 : 0;
+  const Node called =
+      session.transform(module, {"passes-graph:legalize", "passes-graph:fuse", "passes-graph:lower-to-host"});
   const Node lowered = session.transform(module, {"cpu"});
   const Map expected = session.load_module(module, "eval-interp"), inlined = session.load_module(merged, "eval-interp"),
+            unmerged = session.load_module(called, "eval-interp"),
             compiled = session.load_module(lowered, "codegen-llvm");
   std::mt19937_64 random(seed);
   for (int64_t n : symbolic ? std::vector<int64_t>{1, 3, 8} : std::vector<int64_t>{1}) {
@@ -62,6 +65,7 @@ size_t compare(const RandomGraph& graph, bool symbolic, uint64_t seed) {
     }
     const Results want = results(expected, inputs);
     expect_near(results(inlined, inputs), want, "fused and interpreted, n=" + std::to_string(n));
+    expect_near(results(unmerged, inputs), want, "fused functions as host functions, n=" + std::to_string(n));
     expect_near(results(compiled, inputs), want, "compiled, n=" + std::to_string(n));
   }
   return fused;

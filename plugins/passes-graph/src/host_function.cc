@@ -77,6 +77,13 @@ void HostFunction::add_parameter(const Node& param) {
     for (const Node& d : nodes(t->shape().ref<Array>()))
       if (d.is<ir::Var>()) symbols_.insert(d.get());
     params_.push_back(place.node);
+  } else if (gives_symbols(as_node(v.type()))) {
+    place.kind = Place::kShape;
+    for (const Node& d : nodes(as_node(v.type()).to<relax::ShapeType>().values().ref<Array>())) {
+      place.dims.push_back(d);
+      params_.push_back(d);
+      symbols_.insert(d.get());
+    }
   } else if (auto* p = as_node(v.type()).as<relax::PrimType>()) {
     place = {Place::kScalar, b_.var(v.name(), p->dtype()), {}, {}};
     params_.push_back(place.node);
@@ -85,6 +92,16 @@ void HostFunction::add_parameter(const Node& param) {
     params_.push_back(place.node);
   }
   places_[param.get()] = place;
+}
+
+// A shape that brings symbols of its own is passed as their values; a public function takes it in a box.
+bool HostFunction::gives_symbols(const Node& type) const {
+  const auto* shape = type.as<relax::ShapeType>();
+  if (!shape || !shape->values().is_array() || f_.attrs().find("global_symbol")) return false;
+  std::set<const TnNode*> own;
+  for (const Node& d : nodes(shape->values().ref<Array>()))
+    if (!d.is<ir::Var>() || symbols_.count(d.get()) || !own.insert(d.get()).second) return false;
+  return true;
 }
 
 // The variables that the sequence returns are computed straight into the caller's buffers.

@@ -46,6 +46,7 @@ class HostFunction {
 
   // host_function.cc: parameters, sequences, branches, results
   void add_parameter(const Node& param);
+  bool gives_symbols(const Node& type) const;
   Place sequence(const Node& e, const std::vector<Node>& into, Stmts& out);
   void assign_destinations(const relax::SeqExpr& seq, const std::vector<Node>& into);
   void binding(const Node& n, Stmts& out);

@@ -32,7 +32,7 @@ const char* name_of(LoopPattern pattern);
 enum class LoopAccess {
   kUnused,
   kIdentity,  // element i for element i of the result
-  kOnce,      // no element is read twice
+  kOnce,      // no element is read twice, or there are no more steps than elements: no more work either way
   kRepeated
 };
 
