@@ -69,17 +69,24 @@ void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& li
   std::string blank(sizeof(rt::ArtifactSeal), '\0');
   TemporaryFiles files(path);
   std::string code_file = files.make(".code.o"), data_file = files.make(".data.o"), linked = files.make(".so");
-  write_file(code_file, payload_bytes(parts.payload));
-  std::vector<Value> objects{b.string(code_file)};
-  for (size_t i = 0; i < parts.payloads.size(); ++i) {
-    objects.push_back(b.string(files.make(("." + std::to_string(i) + ".o").c_str())));
-    write_file(std::string(objects.back().as_string()), payload_bytes(parts.payloads[i].map));
+  try {
+    write_file(code_file, payload_bytes(parts.payload));
+    std::vector<Value> objects{b.string(code_file)};
+    for (size_t i = 0; i < parts.payloads.size(); ++i) {
+      objects.push_back(b.string(files.make(("." + std::to_string(i) + ".o").c_str())));
+      write_file(std::string(objects.back().as_string()), payload_bytes(parts.payloads[i].map));
+    }
+    objects.push_back(b.string(data_file));
+    write_elf_object(data_file,
+                     {{rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts)});
+    link(b.array(objects), linked);
+    seal(linked);
+  } catch (const Error& e) {
+    if (!e.where.starts_with(path)) throw;
+    Error named(e.code, e.message, path, e.hint);  // of a file beside it, which is gone again
+    named.cause = e.cause;
+    throw named;
   }
-  objects.push_back(b.string(data_file));
-  write_elf_object(data_file,
-                   {{rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts)});
-  link(b.array(objects), linked);
-  seal(linked);
   std::error_code error;
   std::filesystem::rename(linked, path, error);
   if (error) throw Error(TN_ERROR_IO, "the finished artifact cannot be put in its place: " + error.message(), path);

@@ -38,7 +38,9 @@ class Writer {
 
  private:
   void check(bool ok) const {
-    if (!ok) throw Error(TN_ERROR_IO, std::string("writing failed: ") + std::strerror(errno), path_);
+    if (!ok)
+      throw Error(TN_ERROR_IO, std::string("cannot write the file: ") + std::strerror(errno), path_,
+                  errno == ENOSPC ? "free some space, or write elsewhere" : "");
   }
   std::string path_;
   std::FILE* file_;

@@ -1,12 +1,18 @@
 // The linker: LLD as a library. It keeps state of its own, so one link runs at a time.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <lld/Common/Driver.h>
 #include <llvm/Support/raw_ostream.h>
+#include <sys/stat.h>
 #include <tenon/ext/linker.h>
 #include <tenon/plugin.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <mutex>
+#include <thread>
 
 LLD_HAS_DRIVER(elf)
 
@@ -56,13 +62,76 @@ std::string first_finding(const std::string& output) {
   return at == std::string::npos ? line : line.substr(at + 7);
 }
 
+// What LLD writes, on its way to the file. LLD maps the file that it writes, so that a full disk would end the process;
+// into a pipe it writes from memory, and here a write that fails is an error.
+class Output {
+ public:
+  explicit Output(const char* path) : path_(path) {
+    file_ = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0777);
+    if (file_ < 0 || pipe2(ends_, O_CLOEXEC) != 0) {
+      error_ = errno;
+      finish();
+      fail();
+    }
+    reader_ = std::thread([this] { copy(); });
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  ~Output() { finish(); }
+
+  // The name under which LLD opens the pipe.
+  std::string name() const { return "/proc/self/fd/" + std::to_string(ends_[1]); }
+  // After LLD has returned: throws when the file is not complete.
+  void close() {
+    finish();
+    if (error_ != 0) fail();
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw Error(TN_ERROR_IO, std::string("cannot write the file: ") + std::strerror(error_), path_,
+                error_ == ENOSPC ? "free some space, or write elsewhere" : "");
+  }
+  void copy() {
+    std::vector<char> buffer(1 << 16);
+    for (;;) {
+      ssize_t n = read(ends_[0], buffer.data(), buffer.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return;
+      // After a failure the rest is read all the same: LLD waits for it.
+      for (ssize_t done = 0; done < n && error_ == 0;) {
+        ssize_t w = write(file_, buffer.data() + done, static_cast<size_t>(n - done));
+        if (w >= 0)
+          done += w;
+        else if (errno != EINTR)
+          error_ = errno;
+      }
+    }
+  }
+  void finish() {
+    if (ends_[1] >= 0) ::close(ends_[1]);
+    if (reader_.joinable()) reader_.join();
+    if (ends_[0] >= 0) ::close(ends_[0]);
+    if (file_ >= 0 && ::close(file_) != 0 && error_ == 0) error_ = errno;
+    ends_[0] = ends_[1] = file_ = -1;
+  }
+
+  std::string path_;
+  int file_ = -1;
+  int ends_[2] = {-1, -1};
+  int error_ = 0;
+  std::thread reader_;
+};
+
 int link(void* instance, const TnContext*, const TnValue* objects, const char* output, TnValue* ret) {
   auto& self = *static_cast<LinkLld*>(instance);
   return guard(self.runtime(), ret, [&]() -> Value {
+    std::scoped_lock lock(link_mutex());
+    Output file(output);
     std::vector<std::string> words = {"ld.lld",
                                       "-shared",
                                       "-o",
-                                      output,
+                                      file.name(),
                                       "--hash-style=gnu",
                                       "-z",
                                       "relro",
@@ -83,11 +152,12 @@ int link(void* instance, const TnContext*, const TnValue* objects, const char* o
     for (const std::string& w : words) arguments.push_back(w.c_str());
     std::string text;
     llvm::raw_string_ostream out(text);
-    std::scoped_lock lock(link_mutex());
     lld::Result result = lld::lldMain(arguments, out, out, {{lld::Gnu, &lld::elf::link}});
-    if (result.retCode == 0) return {};
-    throw Error(TN_ERROR_IO, "linking failed: " + first_finding(text), output,
-                "the output folder must be writable and have room; an undefined symbol is a bug of the code generator");
+    if (result.retCode != 0)
+      throw Error(TN_ERROR_PLUGIN, "linking failed: " + first_finding(text), output,
+                  "an undefined symbol is a bug of the code generator");
+    file.close();
+    return {};
   });
 }
 
