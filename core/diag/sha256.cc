@@ -1,5 +1,6 @@
 #include "diag/sha256.h"
 
+#include <atomic>
 #include <bit>
 #include <cstring>
 
@@ -109,8 +110,10 @@ void sha256_blocks_portable(uint32_t state[8], const uint8_t* data, size_t block
 
 bool sha256_blocks_native(uint32_t state[8], const uint8_t* data, size_t blocks) {
 #if defined(__x86_64__)
-  static const bool available = has_sha_instructions();
-  if (!available) return false;
+  static constinit std::atomic<int> known{-1};  // without a guard, which libtenon_rt has not
+  int available = known.load(std::memory_order_relaxed);
+  if (available < 0) known.store(available = has_sha_instructions(), std::memory_order_relaxed);
+  if (available == 0) return false;
   blocks_with_instructions(state, data, blocks);
   return true;
 #else
@@ -169,16 +172,6 @@ Digest sha256(std::string_view bytes) {
   Sha256 s;
   s.update(bytes);
   return s.finish();
-}
-
-std::string digest_text(const Digest& digest) {
-  constexpr char hex[] = "0123456789abcdef";
-  std::string s = "sha256:";
-  for (uint8_t byte : digest) {
-    s += hex[byte >> 4];
-    s += hex[byte & 15];
-  }
-  return s;
 }
 
 }  // namespace tenon

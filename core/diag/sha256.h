@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4). Uses the instructions of the processor where it has them.
+// SHA-256 (FIPS 180-4). Uses the instructions of the processor where it has them. sha256.cc needs no C++ library: it is
+// a part of libtenon_rt too.
 #ifndef TENON_CORE_DIAG_SHA256_H
 #define TENON_CORE_DIAG_SHA256_H
 

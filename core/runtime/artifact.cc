@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "runtime/elf_file.h"
-#include "runtime/sha256.h"
 #include "runtime/value_bytes.h"
 
 namespace tenon::rt {

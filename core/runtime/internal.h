@@ -58,6 +58,7 @@ void set_thread_count(int32_t count);
 // workspace.cc
 void* workspace_alloc(size_t bytes);
 void workspace_free(void* memory);
+void sha256(const void* data, size_t size, uint8_t digest[32]);
 
 }  // namespace tenon::rt
 #endif

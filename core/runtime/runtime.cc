@@ -1,9 +1,15 @@
 // The table of libtenon_rt, its one export.
+#include "diag/sha256.h"
 #include "runtime/artifact.h"
 #include "runtime/internal.h"
-#include "runtime/sha256.h"
 
 namespace tenon::rt {
+
+void sha256(const void* data, size_t size, uint8_t digest[32]) {
+  tenon::Digest d = tenon::sha256({static_cast<const char*>(data), size});
+  memcpy(digest, d.data(), d.size());
+}
+
 namespace {
 
 constexpr TnRuntime table = {
