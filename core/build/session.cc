@@ -15,7 +15,11 @@
 namespace tenon {
 
 Session::Session(PluginProvider& provider)
-    : provider_(provider), builder_(tn_runtime(), ir_.table()), constants_(ir_.constants()), execute_(*this), codegen_(*this) {
+    : provider_(provider),
+      builder_(tn_runtime(), ir_.table()),
+      constants_(ir_.constants()),
+      execute_(*this),
+      codegen_(*this) {
   environment_.builder = &builder_;
   environment_.cancelled = [this] { return cancelled_.load(); };
   environment_.target = parse_target(builder_, "cpu");
@@ -51,7 +55,7 @@ const void* Session::service(std::string_view id) {
     try {
       return instances_->use(p, capability.c_str()).table;
     } catch (const Error& e) {
-      diagnostics_.push_back({TN_SEVERITY_WARNING, e.message, e.where, e.hint, p.id});
+      report({{TN_SEVERITY_WARNING, e.message, e.where, e.hint, p.id}});
       return nullptr;
     }
   }
@@ -66,6 +70,16 @@ void Session::verify(const Node& module) {
   call([&](TnValue* ret) { return ir_.table()->verify(ir_.table()->self, module.get(), ret); });
 }
 
+void Session::report(std::vector<Diagnostic> diagnostics) {
+  std::scoped_lock lock(diagnostics_mutex_);
+  for (Diagnostic& d : diagnostics) diagnostics_.push_back(std::move(d));
+}
+
+std::vector<Diagnostic> Session::take_diagnostics() {
+  std::scoped_lock lock(diagnostics_mutex_);
+  return std::exchange(diagnostics_, {});
+}
+
 PassCode Session::open(const PassInfo& pass) {
   PluginInstances::Use use = instances_->use(find_plugin(provider_, pass.plugin), TN_PASS);
   return {static_cast<const TnPass*>(use.table), use.instance};
@@ -73,13 +87,18 @@ PassCode Session::open(const PassInfo& pass) {
 
 RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOptions& options) {
   cancelled_ = false;
-  if (!options.check_each) return PassManager(environment_, *this).run(module, pipeline, options, diagnostics_);
+  struct Reported {  // handed over however the run ends
+    Session& session;
+    std::vector<Diagnostic> list;
+    ~Reported() { session.report(std::move(list)); }
+  } reported{*this, {}};
+  if (!options.check_each) return PassManager(environment_, *this).run(module, pipeline, options, reported.list);
   auto imports = [this](const Node& m) { return this->imports(m); };
   ExecutionCheck check(builder_, execute_, imports, pipeline, options.dump_dir, options.check_steps);
   RunOptions checked = options;
   checked.instruments.push_back(
       [&](const PassRecord& record, const Node& before, const Node& after) { check.after(record, before, after); });
-  RunResult result = PassManager(environment_, *this).run(module, pipeline, checked, diagnostics_);
+  RunResult result = PassManager(environment_, *this).run(module, pipeline, checked, reported.list);
   result.check = check.report();
   return result;
 }
@@ -115,9 +134,7 @@ void Session::register_function(const std::string& name, const Value& function) 
 template <class F>
 Value Session::with_context(const Node& module, const std::string& from, F&& f) {
   CompileContext context(environment_, module, from);
-  auto take = [&] {
-    for (Diagnostic& d : context.take_diagnostics()) diagnostics_.push_back(std::move(d));
-  };
+  auto take = [&] { report(context.take_diagnostics()); };
   try {
     Value result = f(context.c());
     take();

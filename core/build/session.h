@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "build/codegen_service.h"
@@ -64,7 +65,8 @@ class Session : public PassSource {
   void write_artifact_file(const Node& module, const std::string& path, std::string_view codegen, const Map& options,
                            std::string_view linker, const std::string& lock);
 
-  std::vector<Diagnostic> take_diagnostics() { return std::exchange(diagnostics_, {}); }
+  // Any thread.
+  std::vector<Diagnostic> take_diagnostics();
 
  private:
   // The external functions that a module may call: those that are registered, and what its payloads implement.
@@ -72,6 +74,7 @@ class Session : public PassSource {
   // How a linker is called; an empty id: the first that is installed.
   std::function<void(const Array& objects, const std::string& output)> link_with(const Node& module,
                                                                                  std::string_view linker);
+  void report(std::vector<Diagnostic> diagnostics);
   template <class F>
   Value with_context(const Node& module, const std::string& from, F&& f);
 
@@ -81,6 +84,7 @@ class Session : public PassSource {
   std::atomic<bool> cancelled_{false};
   CompileEnvironment environment_;
   std::map<std::string, Value> functions_;
+  std::mutex diagnostics_mutex_;  // `service` is called from any thread
   std::vector<Diagnostic> diagnostics_;
   std::unique_ptr<PluginInstances> instances_;
   std::unique_ptr<OpService> ops_;
