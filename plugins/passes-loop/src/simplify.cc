@@ -6,10 +6,65 @@
 //       if i < 8:
 //         B[i + j] = A[i * 4 // 4]
 //   for k in 0: C[k] = 1
+//
+// int64 is taken not to overflow where it is index arithmetic: over loop variables, symbols and scalar parameters. What
+// is read from memory may be any number, and arithmetic on it wraps: it stays as it is, its indices and conditions
+// apart.
+#include <unordered_map>
+
 #include "rewriter.h"
 
 namespace tenon::loop {
 namespace {
+
+// Tells arithmetic on data from index arithmetic.
+class DataArithmetic {
+ public:
+  // A variable that stands for a value of memory.
+  void bind(const Node& var, const Node& value) {
+    if (of(value).reads) data_.insert(var.get());
+  }
+  // Whether there is int64 arithmetic with an operand that is read from memory or called for.
+  bool in(const Node& e) { return of(e).computes; }
+
+ private:
+  struct Answer {
+    bool reads = false, computes = false;
+  };
+  Answer of(const Node& n) {
+    if (n.is<ir::Var>()) return {data_.count(n.get()) != 0, false};
+    if (n.slot_count() < 2) return {};
+    auto known = known_.find(n.get());
+    if (known != known_.end()) return known->second.second;
+    Answer a;
+    const auto* call = n.as<ir::Call>();
+    const auto* op = call ? call->op().as<ir::Op>() : nullptr;
+    bool choice = op && (op->id() == "tir.if_then_else" || op->id() == "tir.likely");
+    if (n.is<tir::BufferLoad>()) {
+      a.reads = true;  // its indices are index arithmetic
+    } else if (call) {
+      for (const Node& arg : nodes(call->args())) merge(a, of(arg));
+      a.reads = a.reads || !choice;
+    } else {
+      if (const auto* let = n.as<tir::Let>()) bind(let->var(), let->value());
+      for (uint32_t i = 1; i < n.slot_count(); ++i)
+        if (n.slot(i).is_node()) merge(a, of(as_node(n.slot(i))));
+      bool arithmetic = n.kind() >= TN_KIND_tir_Add && n.kind() <= TN_KIND_tir_TruncMod;
+      DLDataType t = n.dtype();
+      a.computes = a.computes || (arithmetic && a.reads && t.code == kDLInt && t.bits == 64);
+    }
+    known_.emplace(n.get(), std::pair(n, a));
+    return a;
+  }
+  static void merge(Answer& a, Answer b) {
+    a.reads = a.reads || b.reads;
+    a.computes = a.computes || b.computes;
+  }
+
+  std::set<const TnNode*> data_;
+  std::unordered_map<const TnNode*, std::pair<Node, Answer>>
+      known_;  // the nodes are kept, so that addresses stay theirs
+};
 
 class Simplify : public Rewriter {
  public:
@@ -45,13 +100,28 @@ class Simplify : public Rewriter {
     bool expression = (schema->flags & TN_KIND_EXPR) != 0 && !n.is<ir::Op>() && !n.is<ir::GlobalVar>();
     if (!expression) return children(n);
     if (n.dtype().bits == 0) return children(n);
-    return n.is<ir::Var>() ? n : arith_.simplify(n);
+    if (n.is<ir::Var>()) return n;
+    return data_.in(n) ? chosen(children(n)) : arith_.simplify(n);
   }
 
  private:
   Node nothing() const { return b_.make<tir::Evaluate>({b_.imm(0)}); }
-  bool holds(const Node& condition) { return is_constant(condition, 1) || arith_.can_prove(condition); }
-  bool fails(const Node& condition) { return is_constant(condition, 0) || arith_.can_prove(b_.logical_not(condition)); }
+  bool holds(const Node& condition) {
+    return is_constant(condition, 1) || (!data_.in(condition) && arith_.can_prove(condition));
+  }
+  bool fails(const Node& condition) {
+    return is_constant(condition, 0) || (!data_.in(condition) && arith_.can_prove(b_.logical_not(condition)));
+  }
+  // A choice whose condition is known.
+  static Node chosen(const Node& n) {
+    const auto* call = n.as<ir::Call>();
+    const auto* op = call ? call->op().as<ir::Op>() : nullptr;
+    bool select = n.is<tir::Select>(), choice = op && op->id() == "tir.if_then_else" && call->args().size() == 3;
+    if (!select && !choice) return n;
+    auto part = [&](uint32_t i) { return select ? as_node(n.slot(i + 1)) : as_node(call->args()[i]); };
+    if (is_constant(part(0), 1)) return part(1);
+    return is_constant(part(0), 0) ? part(2) : n;
+  }
 
   Node visit_for(const tir::For& loop) {
     Node min = visit(loop.min()), extent = visit(loop.extent());
@@ -150,7 +220,8 @@ class Simplify : public Rewriter {
           any = true;
           continue;
         }
-        learn(*bind);
+        data_.bind(bind->var(), value);
+        if (!data_.in(value)) learn(*bind);
       } else if (s.is<tir::AllocBuffer>() || s.is<tir::DeclBuffer>()) {
         constexpr uint32_t in_alloc = tir::AllocBuffer::Slot::buffer, in_decl = tir::DeclBuffer::Slot::buffer;
         uint32_t slot = s.is<tir::AllocBuffer>() ? in_alloc : in_decl;
@@ -250,6 +321,7 @@ class Simplify : public Rewriter {
   }
 
   Arith arith_;
+  DataArithmetic data_;
 };
 
 }  // namespace
