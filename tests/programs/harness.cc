@@ -7,7 +7,7 @@
 
 namespace tenon::programs {
 
-using Native = std::function<Value(const TnValue* args, int32_t n)>;
+using test::Native;
 
 Session::Session() : compiler_(tn_compiler()), builder_(nullptr, nullptr) {
   const Builder values(compiler_->runtime, nullptr);
@@ -19,19 +19,7 @@ Session::Session() : compiler_(tn_compiler()), builder_(nullptr, nullptr) {
 Session::~Session() { compiler_->session_destroy(session_); }
 
 void Session::provide(const char* name, Native function) {
-  struct Context {
-    const TnRuntime* runtime;
-    Native native;
-  };
-  auto* context = new Context{compiler_->runtime, std::move(function)};
-  const Value value = call([&](TnValue* ret) {
-    return compiler_->runtime->function(
-        [](void* self, const TnValue* args, int32_t n, TnValue* r) {
-          auto* c = static_cast<Context*>(static_cast<TnFunction*>(self)->context);
-          return guard(c->runtime, r, [&] { return c->native(args, n); });
-        },
-        context, [](void* c) { delete static_cast<Context*>(c); }, ret);
-  });
+  const Value value = test::native(compiler_->runtime, std::move(function));
   call([&](TnValue* ret) { return compiler_->register_function(session_, name, value.ptr(), ret); });
   provided_.emplace_back(name, value);
 }
@@ -136,10 +124,7 @@ Map Session::load_artifact(const Node& module) {
 Value invoke(const Map& functions, const char* name, std::vector<Value> args) {
   const Value* function = functions.find(name);
   if (!function) throw Error(TN_ERROR_NOT_FOUND, std::string("the module has no public function ") + name);
-  auto* f = reinterpret_cast<TnFunction*>(function->raw().as.object);
-  return call([&](TnValue* ret) {
-    return f->call(f, reinterpret_cast<const TnValue*>(args.data()), static_cast<int32_t>(args.size()), ret);
-  });
+  return test::invoke(*function, args);
 }
 
 }  // namespace tenon::programs

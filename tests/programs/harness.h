@@ -3,8 +3,7 @@
 #define TENON_TESTS_PROGRAMS_HARNESS_H
 
 #include <gtest/gtest.h>
-#include <tenon/compiler.h>
-#include <tenon/cxx/builder.h>
+#include <tenon/testing.h>
 
 #include <functional>
 #include <random>
@@ -69,48 +68,8 @@ class Session {
   Builder::Entries provided_;
 };
 
-template <class T>
-constexpr DLDataType dtype_for() {
-  if constexpr (std::is_same_v<T, bool>)
-    return kBool;
-  else
-    return make_dtype(std::is_floating_point_v<T> ? kDLFloat : std::is_signed_v<T> ? kDLInt : kDLUInt, sizeof(T) * 8);
-}
-
-// A contiguous tensor that owns its elements.
-template <class T>
-class Tensor {
- public:
-  explicit Tensor(std::vector<int64_t> shape, T fill = T{}) : shape_(std::move(shape)) {
-    size_t n = 1;
-    for (int64_t d : shape_) n *= static_cast<size_t>(d);
-    data_.assign(n, fill);
-  }
-  // Drawn uniformly from [low, high].
-  Tensor(std::vector<int64_t> shape, std::mt19937_64& random, T low, T high) : Tensor(std::move(shape)) {
-    for (T& v : data_) {
-      if constexpr (std::is_floating_point_v<T>)
-        v = std::uniform_real_distribution<T>(low, high)(random);
-      else
-        v = static_cast<T>(std::uniform_int_distribution<int64_t>(low, high)(random));
-    }
-  }
-  Value value() {
-    tensor_ = {
-        data_.data(), {kDLCPU, 0}, static_cast<int32_t>(shape_.size()), dtype_for<T>(), shape_.data(), nullptr, 0};
-    return Value(&tensor_);
-  }
-  T& operator[](size_t i) { return data_[i]; }
-  const T& operator[](size_t i) const { return data_[i]; }
-  T& at(size_t i, size_t j) { return data_[i * static_cast<size_t>(shape_[1]) + j]; }
-  size_t size() const { return data_.size(); }
-  const std::vector<T>& data() const { return data_; }
-
- private:
-  std::vector<int64_t> shape_;
-  std::vector<T> data_;
-  DLTensor tensor_{};
-};
+using test::dtype_for;
+using test::Tensor;
 
 // Calls a function of a loaded module; throws its error.
 Value invoke(const Map& functions, const char* name, std::vector<Value> args);

@@ -158,10 +158,12 @@ struct Data {
 TEST(Random, CompiledFunctionsComputeWhatTheInterpreterComputes) {
   const char* given = getenv("TENON_TEST_SEED");
   uint64_t seed = given ? std::stoull(given) : std::random_device{}();
-  printf("TENON_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
   const char* rounds = getenv("TENON_TEST_ROUNDS");
   uint64_t last = seed + (rounds ? std::stoull(rounds) : 60);
   for (; seed < last && !testing::Test::HasFailure(); ++seed) {
+    // Before the round, so that a signal can be charged to it.
+    printf("TENON_TEST_SEED=%llu TENON_TEST_ROUNDS=1\n", static_cast<unsigned long long>(seed));
+    fflush(stdout);
     Generator generator(seed);
     Node f = generator.function();
     Node module = module_of({{"main", f}});
