@@ -157,6 +157,8 @@ constexpr AttributeRow kAttributes[] = {
     {"global_symbol", "a name", [](const Value& v) { return v.is_string() && !v.as_string().empty(); }},
     {"primitive", "a bool or 0 or 1",
      [](const Value& v) { return v.is_bool() || (v.is_int() && (v.as_int() == 0 || v.as_int() == 1)); }},
+    {"Primitive", "a bool or 0 or 1",
+     [](const Value& v) { return v.is_bool() || (v.is_int() && (v.as_int() == 0 || v.as_int() == 1)); }},
     {"tenon.host", "a bool", [](const Value& v) { return v.is_bool(); }},
     {"tenon.num_outputs", "an int of 0 or more", [](const Value& v) { return v.is_int() && v.as_int() >= 0; }},
     {"tenon.result", "the text of a type", [](const Value& v) { return v.is_string(); }},
