@@ -11,6 +11,7 @@ constexpr FunctionPass<PassesGraph> function_rows[] = {
 
 constexpr ModulePass<PassesGraph> module_rows[] = {
     {"legalize", &legalize},
+    {"lift-layout", &lift_layout},
     {"fold-constants", &fold_constants},
     {"fuse", &fuse},
     {"merge-fused", &merge_fused},
