@@ -2,6 +2,7 @@
 
 #include "arith/analyzer.h"
 #include "build/artifact_writer.h"
+#include "build/canonical.h"
 #include "build/catalog.h"
 #include "build/execution_check.h"
 #include "build/model_source.h"
@@ -191,11 +192,17 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
   return as_node(module);
 }
 
-void Session::write_artifact_file(const Node& module, const std::string& path, std::string_view codegen,
+void Session::write_artifact_file(const Node& given, const std::string& path, std::string_view codegen,
                                   const Map& options, std::string_view linker, const std::string& lock) {
+  const Node module = canonical_module(builder_, given);
   std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
   check_objects(Map(), payloads);  // before code is generated for nothing
-  Map payload = generate(module, codegen, options);
+  Map payload;
+  try {
+    payload = generate(module, codegen, options);
+  } catch (const Error&) {
+    payload = generate(given, codegen, options);  // to say where the source is refused
+  }
   write_artifact(builder_, {payload, module.to<ir::Module>(), environment_.target, lock, std::move(payloads)},
                  link_with(module, linker), path);
 }
