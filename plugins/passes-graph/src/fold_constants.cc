@@ -3,6 +3,7 @@
 #include <set>
 
 #include "evaluate.h"
+#include "sequences.h"
 
 namespace tenon::graph {
 namespace {
@@ -51,37 +52,12 @@ class Folder {
   }
 
   Node sequence(const Node& e) {
-    auto* seq = e.as<relax::SeqExpr>();
-    if (!seq) return e;
-    std::vector<Node> blocks;
-    bool changed = false;
-    for (const Node& block : nodes(seq->blocks())) {
-      auto* dataflow = block.as<relax::DataflowBlock>();
-      const Array& old = dataflow ? dataflow->bindings() : block.to<relax::BindingBlock>().bindings();
-      std::vector<Node> kept;
-      bool same = true;
-      for (const Node& n : nodes(old)) {
-        Node made = binding(n);
-        if (made) kept.push_back(made);
-        same = same && made && made.same_as(n);
-      }
-      changed = changed || !same;
-      if (same)
-        blocks.push_back(block);
-      else if (!kept.empty() && dataflow)
-        blocks.push_back(b_.make<relax::DataflowBlock>({b_.array(kept), outputs(*dataflow)}, block.span()));
-      else if (!kept.empty())
-        blocks.push_back(b_.make<relax::BindingBlock>({b_.array(kept)}, block.span()));
-    }
-    if (!changed) return e;
-    return b_.make<relax::SeqExpr>({seq->type(), b_.array(blocks), seq->body()}, e.span());
-  }
-
-  Array outputs(const relax::DataflowBlock& block) {
-    std::vector<Node> kept;
-    for (const Node& v : nodes(block.outputs()))
-      if (!replaced_.count(v.get())) kept.push_back(v);
-    return b_.array(kept);
+    return with_bindings(
+        b_, e,
+        [&](const Node& n, std::vector<Node>& out) {
+          if (Node made = binding(n)) out.push_back(made);
+        },
+        [&](const Node& var) { return !replaced_.count(var.get()); });
   }
 
   // The binding as it is from now on; null when its variable stands for a constant everywhere.
@@ -91,11 +67,7 @@ class Folder {
       return has_type(value, cast->cast_type()) && replace(cast->var(), value) ? Node() : n;
     }
     auto& vb = n.to<relax::VarBinding>();
-    if (auto* branch = vb.value().as<relax::If>()) {
-      Node t = sequence(branch->then_branch()), e = sequence(branch->else_branch());
-      if (t.same_as(branch->then_branch()) && e.same_as(branch->else_branch())) return n;
-      return rebound(vb, b_.make<relax::If>({branch->type(), branch->condition(), t, e}, branch->span()));
-    }
+    if (vb.value().is<relax::If>()) return with_branches(b_, vb, [&](const Node& e) { return sequence(e); });
     Node value = evaluator_.resolved(vb.value());
     if (auto* call = vb.value().as<ir::Call>(); call && !written_.count(vb.var().get())) value = folded(*call);
     if (!value) return n;

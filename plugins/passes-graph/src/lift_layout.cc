@@ -3,6 +3,7 @@
 #include <set>
 
 #include "layout_nests.h"
+#include "sequences.h"
 
 namespace tenon::graph {
 namespace {
@@ -39,45 +40,19 @@ class LayoutLifter {
   };
 
   Node sequence(const Node& e) {
-    auto* seq = e.as<relax::SeqExpr>();
-    if (!seq) return e;
-    std::vector<Node> blocks;
-    bool changed = false;
-    for (const Node& block : nodes(seq->blocks())) {
-      auto* dataflow = block.as<relax::DataflowBlock>();
-      const Array& old = dataflow ? dataflow->bindings() : block.to<relax::BindingBlock>().bindings();
-      std::vector<Node> bindings;
-      for (const Node& n : nodes(old)) binding(n, bindings);
-      bool same = bindings.size() == old.size();
-      for (size_t i = 0; same && i < bindings.size(); ++i) same = bindings[i].same_as(nodes(old)[i]);
-      changed = changed || !same;
-      if (same)
-        blocks.push_back(block);
-      else if (dataflow)
-        blocks.push_back(b_.make<relax::DataflowBlock>({b_.array(bindings), Value(dataflow->outputs())}, block.span()));
-      else
-        blocks.push_back(b_.make<relax::BindingBlock>({b_.array(bindings)}, block.span()));
-    }
-    if (!changed) return e;
-    return b_.make<relax::SeqExpr>({seq->type(), b_.array(blocks), seq->body()}, e.span());
+    return with_bindings(
+        b_, e, [&](const Node& n, std::vector<Node>& out) { out.push_back(binding(n, out)); },
+        [](const Node&) { return true; });
   }
 
-  void binding(const Node& n, std::vector<Node>& out) {
+  // The binding; conversions that go before it are appended to `out`.
+  Node binding(const Node& n, std::vector<Node>& out) {
     auto* vb = n.as<relax::VarBinding>();
-    if (!vb) {
-      out.push_back(n);
-      return;
-    }
-    Node value = vb->value();
-    if (auto* branch = value.as<relax::If>()) {
-      Node t = sequence(branch->then_branch()), e = sequence(branch->else_branch());
-      if (!t.same_as(branch->then_branch()) || !e.same_as(branch->else_branch()))
-        value = b_.make<relax::If>({branch->type(), branch->condition(), t, e}, branch->span());
-    } else if (op_of(value) == "relax.call_tir") {
-      value = lifted(value.to<ir::Call>(), out);
-    }
+    if (!vb) return n;
+    if (vb->value().is<relax::If>()) return with_branches(b_, *vb, [&](const Node& e) { return sequence(e); });
+    Node value = op_of(vb->value()) == "relax.call_tir" ? lifted(vb->value().to<ir::Call>(), out) : vb->value();
     if (is_known(value)) known_.insert(vb->var().get());
-    out.push_back(value.same_as(vb->value()) ? n : b_.make<relax::VarBinding>({value, vb->var()}, n.span()));
+    return value.same_as(vb->value()) ? n : b_.make<relax::VarBinding>({value, vb->var()}, n.span());
   }
 
   // Whether the value follows from constants alone, so that it can be computed while compiling.

@@ -17,6 +17,9 @@ struct PassesGraph : PluginInstance {
 Value normalize(PassesGraph& self, const PassArgs& args, const Node& function);
 // x = R.exp(a)   ->   x = R.call_tir(cls.exp, (a,), out_ty=...), and a tir.PrimFunc `exp`
 Value legalize(PassesGraph& self, const PassArgs& args, const Node& module);
+// y = R.nn.batch_norm_inference(x, gamma, beta, mean, variance)   ->
+// a = gamma / R.sqrt(variance + epsilon); b = beta - mean * a; y = x * a + b
+Value decompose_batch_norm(PassesGraph& self, const PassArgs& args, const Node& function);
 // y = R.call_tir(cls.f, (x, R.const(...)), ...), where f first rewrites its second parameter in a marked block   ->
 // w = R.call_tir(cls.f_pack, (R.const(...),), ...); y = R.call_tir(cls.f_packed, (x, w), ...)
 Value lift_layout(PassesGraph& self, const PassArgs& args, const Node& module);

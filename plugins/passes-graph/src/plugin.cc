@@ -6,6 +6,7 @@ namespace {
 
 constexpr FunctionPass<PassesGraph> function_rows[] = {
     {"normalize", &normalize},
+    {"decompose-batch-norm", &decompose_batch_norm},
     {"eliminate-dead", &eliminate_dead},
 };
 
