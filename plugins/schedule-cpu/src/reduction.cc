@@ -18,7 +18,7 @@ namespace {
 // Tiles along other axes than the rows that keep many threads busy.
 constexpr int64_t kEnoughUnits = 32;
 // Cycles to read an element on its own and put it into a panel, and the rows that make that worth while.
-constexpr double kScattered = 2, kUnknown = 1.25;
+constexpr double kScattered = 2, kUnknown = 1.1;
 constexpr int64_t kFewRows = 4, kManyRows = 64, kManyScatteredRows = 256;
 // Steps of a reduction that make several sums at a time worth while, where there are no vectors.
 constexpr int64_t kLongRun = 16;

@@ -9,17 +9,22 @@ namespace {
 
 // Per cycle, as on the processors of the last ten years: two operations, two reads; an operation takes four cycles.
 constexpr double kOperations = 2, kReads = 2, kLatency = 4;
-// A read costs a little even where operations are the bound: it may miss the first cache.
-constexpr double kReadPressure = 0.05;
+// A read costs a little even where operations are the bound, for it may miss the first cache: a vector more than an
+// element.
+constexpr double kVectorPressure = 0.2, kElementPressure = 0.05;
 // What a symbolic extent is taken to be.
 constexpr int64_t kTypicalRows = 60, kTypicalColumns = 240;
 constexpr int64_t kMaxRows = 24, kMaxVectors = 8;
 
 double step_cycles(const std::vector<Operand>& operands, int64_t rows, int64_t vectors) {
-  double reads = 0;
-  for (const Operand& o : operands) reads += static_cast<double>((o.rows ? rows : 1) * (o.columns ? vectors : 1));
+  double reads = 0, pressure = 0;
+  for (const Operand& o : operands) {
+    auto n = static_cast<double>((o.rows ? rows : 1) * (o.columns ? vectors : 1));
+    reads += n;
+    pressure += n * (o.columns ? kVectorPressure : kElementPressure);
+  }
   double operations = static_cast<double>(rows * vectors);
-  return std::max({operations / kOperations, reads / kReads, kLatency}) + kReadPressure * reads;
+  return std::max({operations / kOperations, reads / kReads, kLatency}) + pressure;
 }
 
 // The pieces that a rest of columns is cut into; each costs about as much as a vector.
