@@ -297,7 +297,6 @@ class RandomProgram {
   explicit RandomProgram(std::mt19937_64& random) : random_(random) {
     pool_[0] = {"x"};
     for (int i = 0; i < 24; ++i) step(8, true);
-    std::string results;
     std::string last = new_name();
     add(8, last + " = R.tanh(" + pick(0) + ")");
     std::vector<std::string> out = {last};

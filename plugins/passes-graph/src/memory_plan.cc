@@ -309,8 +309,8 @@ void MemoryPlan::assign_slots() {
       ++same->second;
     if (p.lies_in < 0 && p.first >= 0) order.push_back(static_cast<int>(i));
   }
-  std::stable_sort(order.begin(), order.end(), [&](int x, int y) {
-    return buffers_[static_cast<size_t>(x)].first < buffers_[static_cast<size_t>(y)].first;
+  std::sort(order.begin(), order.end(), [&](int x, int y) {
+    return std::pair(buffers_[static_cast<size_t>(x)].first, x) < std::pair(buffers_[static_cast<size_t>(y)].first, y);
   });
   for (int i : order) {
     PlannedBuffer& p = buffers_[static_cast<size_t>(i)];

@@ -45,8 +45,7 @@ struct PlanOptions {
 class MemoryPlan {
  public:
   MemoryPlan(PassesGraph& self, const ir::Module& module, const WrittenParams& written, PlanOptions options)
-      : self_(self),
-        b_(self.builder()),
+      : b_(self.builder()),
         module_(module),
         written_(written),
         options_(options),
@@ -91,7 +90,6 @@ class MemoryPlan {
   Node bytes_of(const tir::Buffer& buffer);
   bool at_most(const Node& a, const Node& b);
 
-  PassesGraph& self_;
   const Builder& b_;
   const ir::Module& module_;
   const WrittenParams& written_;
