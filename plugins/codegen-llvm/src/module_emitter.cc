@@ -31,6 +31,16 @@ std::string entry_symbol(std::string_view name) {
   return s;
 }
 
+namespace {
+
+bool has_loop(const Builder& b, const tir::PrimFunc& f) {
+  bool found = false;
+  b.walk(f.body(), [&](const Node& n) { found = found || n.is<tir::For>() || n.is<tir::While>(); });
+  return found;
+}
+
+}  // namespace
+
 ModuleEmitter::ModuleEmitter(const Builder& b, const TnHostArith* arith, const ir::Module& module,
                              const TargetSpec& target, EmitOptions options, llvm::Module& out)
     : b_(b), arith_(arith), module_(module), target_(target), options_(options), out_(out) {}
@@ -40,6 +50,8 @@ void ModuleEmitter::emit() {
   for (auto& [name, info] : functions_) {
     // A name of its own: LLVM takes a function called `cos` for the C library's.
     info.internal = new_function(internal_type(info), "tenon.body." + name, llvm::GlobalValue::InternalLinkage);
+    // Beside a loop a call costs nothing, and many kernels in one function cost LLVM more than their sum.
+    if (has_loop(b_, info.function)) info.internal->addFnAttr(llvm::Attribute::NoInline);
     info.internal->addFnAttr(llvm::Attribute::NoUnwind);
   }
   for (auto& [name, info] : functions_) {

@@ -22,19 +22,20 @@ class PlannedFunction {
   Node build() {
     plan_.make(f_);
     std::vector<Node> prologue = arena();
-    bool views = false;
-    for (const PlannedBuffer& p : plan_.buffers()) views = views || p.copy_at >= 0;
-    if (prologue.empty() && !views) return f_;
+    for (size_t i = 0; i < plan_.buffers().size(); ++i)
+      if (int at = plan_.buffers()[i].copy_at; at >= 0) copies_.emplace(at, static_cast<int>(i));
+    if (prologue.empty() && copies_.empty()) return f_;
     for (size_t i = 0; i < plan_.buffers().size(); ++i) declare(static_cast<int>(i));
     std::vector<Node> body = prologue;
     for (const Node& s : nodes(f_.body().to<tir::Seq>().stmts())) append(s, body);
-    for (Node& s : body) s = as_node(b_.substitute(Value(s), b_.array(from_), b_.array(to_)));
     if (body.empty()) body.push_back(b_.make<tir::Evaluate>({b_.imm(0, kInt32)}));
+    Value planned = b_.make<tir::Seq>({b_.array(body)}, f_.body().span());
+    planned = b_.substitute(planned, b_.array(from_), b_.array(to_));
     Builder::Entries attrs = Builder::entries(f_.attrs());
     attrs.emplace_back("tenon.arena_bytes", said(arena_bytes_));
     attrs.emplace_back("tenon.unplanned_bytes", said(unplanned_bytes()));
     Node made = b_.with(f_, tir::PrimFunc::Slot::attrs, Value(b_.map(attrs)));
-    return b_.with(made, tir::PrimFunc::Slot::body, b_.make<tir::Seq>({b_.array(body)}, f_.body().span()));
+    return b_.with(made, tir::PrimFunc::Slot::body, planned);
   }
 
  private:
@@ -147,10 +148,9 @@ class PlannedFunction {
       return;
     }
     int time = time_++;
-    for (size_t i = 0; i < plan_.buffers().size(); ++i) {
-      const PlannedBuffer& p = plan_.buffers()[i];
-      if (p.copy_at != time) continue;
-      if (!p.is_param) out.push_back(declaration(static_cast<int>(i), stmt.span()));
+    if (auto copy = copies_.find(time); copy != copies_.end()) {
+      if (!plan_.buffers()[static_cast<size_t>(copy->second)].is_param)
+        out.push_back(declaration(copy->second, stmt.span()));
       return;
     }
     if (const auto* alloc = stmt.as<tir::AllocBuffer>()) {
@@ -195,6 +195,7 @@ class PlannedFunction {
   std::vector<Node> ends_, end_values_;  // the variables of symbolic offsets, and what they are
   std::vector<Node> from_, to_;
   std::map<const TnNode*, Node> placed_;
+  std::map<int, int> copies_;  // when a copy becomes a view -> the buffer that is the view
   int time_ = 0;
 };
 
