@@ -1,6 +1,4 @@
 // --check-each on every program: after each pass of the default pipeline it computes what it did before.
-#include <filesystem>
-#include <set>
 
 #include "harness.h"
 
@@ -62,21 +60,8 @@ void provide_externals(Session& session) {
   });
 }
 
-std::vector<std::string> files() {
-  std::set<std::string> found;
-  for (const char* folder : {"loop", "graph"})
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(PROGRAMS_DIR) + "/" + folder))
-      if (entry.path().extension() == ".py") found.insert(std::string(folder) + "/" + entry.path().filename().string());
-  return {found.begin(), found.end()};
-}
-
 class CheckEach : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(All, CheckEach, ::testing::ValuesIn(files()), [](const auto& info) {
-  std::string name = info.param.substr(0, info.param.size() - 3);
-  for (char& c : name)
-    if (c == '/') c = '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(All, CheckEach, ::testing::ValuesIn(program_files()), program_name);
 
 TEST_P(CheckEach, ComputesTheSameAfterEveryPass) {
   Session session;

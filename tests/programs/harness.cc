@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 namespace tenon::programs {
@@ -37,6 +39,21 @@ std::string read_text(const std::string& path) {
 }  // namespace
 
 std::string read_program(const std::string& file) { return read_text(std::string(PROGRAMS_DIR) + "/" + file); }
+
+std::vector<std::string> program_files() {
+  std::set<std::string> found;
+  for (const char* folder : {"loop", "graph"})
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(PROGRAMS_DIR) + "/" + folder))
+      if (entry.path().extension() == ".py") found.insert(std::string(folder) + "/" + entry.path().filename().string());
+  return {found.begin(), found.end()};
+}
+
+std::string program_name(const ::testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param.substr(0, info.param.size() - 3);
+  for (char& c : name)
+    if (c == '/') c = '_';
+  return name;
+}
 
 Node Session::parse_file(const std::string& path) { return parse_text(read_text(path), path); }
 
@@ -125,6 +142,18 @@ Value invoke(const Map& functions, const char* name, std::vector<Value> args) {
   const Value* function = functions.find(name);
   if (!function) throw Error(TN_ERROR_NOT_FOUND, std::string("the module has no public function ") + name);
   return test::invoke(*function, args);
+}
+
+void append_floats(const Value& result, Results& out) {
+  if (result.is_array()) {
+    for (const Value& field : result.ref<Array>()) append_floats(field, out);
+    return;
+  }
+  const DLTensor& t = reinterpret_cast<const TnTensor*>(result.raw().as.object)->tensor;
+  int64_t n = 1;
+  for (int32_t d = 0; d < t.ndim; ++d) n *= t.shape[d];
+  const auto* data = reinterpret_cast<const float*>(static_cast<const char*>(t.data) + t.byte_offset);
+  out.emplace_back(data, data + n);
 }
 
 }  // namespace tenon::programs

@@ -28,6 +28,9 @@ inline constexpr Executor kExecutors[] = {
 
 // The text of a program of this folder ("loop/matmul.py").
 std::string read_program(const std::string& file);
+// The files of all programs, such as "loop/matmul.py", and a test's name for one.
+std::vector<std::string> program_files();
+std::string program_name(const ::testing::TestParamInfo<std::string>& info);
 
 // A session with its services; external functions are registered before a module is loaded.
 class Session {
@@ -73,6 +76,9 @@ using test::Tensor;
 
 // Calls a function of a loaded module; throws its error.
 Value invoke(const Map& functions, const char* name, std::vector<Value> args);
+// The float32 elements of each tensor in a result, tuples flattened.
+using Results = std::vector<std::vector<float>>;
+void append_floats(const Value& result, Results& out);
 
 template <class T>
 void expect_equal(const Tensor<T>& got, const Tensor<T>& expected) {

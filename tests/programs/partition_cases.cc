@@ -20,20 +20,6 @@ const std::string kPartition =
     "{name: transposed_any, pattern: 'R.permute_dims(x)'}, "
     "{name: reshaped_any, pattern: 'R.reshape(x, _)'}]}";
 
-using Results = std::vector<std::vector<float>>;
-
-void append(const Value& v, Results& out) {
-  if (v.is_array()) {
-    for (const Value& field : v.ref<Array>()) append(field, out);
-    return;
-  }
-  const DLTensor& t = reinterpret_cast<const TnTensor*>(v.raw().as.object)->tensor;
-  int64_t n = 1;
-  for (int32_t d = 0; d < t.ndim; ++d) n *= t.shape[d];
-  const auto* data = reinterpret_cast<const float*>(static_cast<const char*>(t.data) + t.byte_offset);
-  out.emplace_back(data, data + n);
-}
-
 TEST(RandomPartitions, ComputeWhatTheGraphComputes) {
   const char* given = getenv("TENON_TEST_SEED");
   uint64_t seed = given ? std::stoull(given) : std::random_device{}();
@@ -60,9 +46,9 @@ TEST(RandomPartitions, ComputeWhatTheGraphComputes) {
       std::vector<Value> args;
       for (Tensor<float>& t : inputs) args.push_back(t.value());
       Results want, interpreted, machine;
-      append(invoke(before, "main", args), want);
-      append(invoke(after, "main", args), interpreted);
-      append(invoke(compiled, "main", args), machine);
+      append_floats(invoke(before, "main", args), want);
+      append_floats(invoke(after, "main", args), interpreted);
+      append_floats(invoke(compiled, "main", args), machine);
       EXPECT_EQ(interpreted, want) << "the same operators in the same order";
       ASSERT_EQ(machine.size(), want.size());
       for (size_t k = 0; k < want.size(); ++k)

@@ -9,25 +9,11 @@
 namespace tenon::programs {
 namespace {
 
-using Results = std::vector<std::vector<float>>;
-
-void append(const Value& v, Results& out) {
-  if (v.is_array()) {
-    for (const Value& field : v.ref<Array>()) append(field, out);
-    return;
-  }
-  const DLTensor& t = reinterpret_cast<const TnTensor*>(v.raw().as.object)->tensor;
-  int64_t n = 1;
-  for (int32_t d = 0; d < t.ndim; ++d) n *= t.shape[d];
-  const auto* data = reinterpret_cast<const float*>(static_cast<const char*>(t.data) + t.byte_offset);
-  out.emplace_back(data, data + n);
-}
-
 Results results(const Map& functions, std::vector<Tensor<float>>& inputs) {
   std::vector<Value> args;
   for (Tensor<float>& t : inputs) args.push_back(t.value());
   Results out;
-  append(invoke(functions, "main", args), out);
+  append_floats(invoke(functions, "main", args), out);
   return out;
 }
 

@@ -1,27 +1,12 @@
 // Every program of this folder verifies, and reads back equal from its printed text.
-#include <filesystem>
-#include <set>
 
 #include "harness.h"
 
 namespace tenon::programs {
 namespace {
 
-std::vector<std::string> files() {
-  std::set<std::string> found;
-  for (const char* folder : {"loop", "graph"})
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(PROGRAMS_DIR) + "/" + folder))
-      if (entry.path().extension() == ".py") found.insert(std::string(folder) + "/" + entry.path().filename().string());
-  return {found.begin(), found.end()};
-}
-
 class ProgramText : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(All, ProgramText, ::testing::ValuesIn(files()), [](const auto& info) {
-  std::string name = info.param.substr(0, info.param.size() - 3);
-  for (char& c : name)
-    if (c == '/') c = '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(All, ProgramText, ::testing::ValuesIn(program_files()), program_name);
 
 TEST_P(ProgramText, VerifiesAndReadsBackEqual) {
   Session session;
