@@ -289,6 +289,7 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    generate,
                                    import_model,
                                    compile,
-                                   save};
+                                   save,
+                                   nullptr};
   return &table;
 }

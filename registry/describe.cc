@@ -41,6 +41,8 @@ Value describe_plugin(Session& session, const PluginInfo& p) {
                                      {"options", schemas_value(b, p.codegen->options)}}));
   if (p.executor) e.emplace_back("executor", b.map({{"bounded", Value(p.executor->bounded)}, {"options", schemas_value(b, p.executor->options)}}));
   if (p.frontend) e.emplace_back("frontend", b.map({{"extensions", texts_value(b, p.frontend->extensions)}}));
+  if (p.device) e.emplace_back("device", b.map({{"kinds", texts_value(b, p.device->kinds)}}));
+  if (p.loader) e.emplace_back("loader", b.map({{"formats", texts_value(b, p.loader->formats)}}));
   return b.map(e);
 }
 

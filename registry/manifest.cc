@@ -61,7 +61,9 @@ class ManifestReader {
                 {"ops"},
                 {"codegen"},
                 {"executor"},
-                {"frontend"}})) {
+                {"frontend"},
+                {"device"},
+                {"loader"}})) {
       read_identity(top);
       read_vocabulary(top);
       if (const Yaml* passes = top.find("passes")) read_passes(*passes);
@@ -69,6 +71,8 @@ class ManifestReader {
       if (const Yaml* codegen = top.find("codegen")) read_codegen(*codegen);
       if (const Yaml* executor = top.find("executor")) read_executor(*executor);
       if (const Yaml* frontend = top.find("frontend")) read_frontend(*frontend);
+      if (const Yaml* device = top.find("device")) read_device(*device);
+      if (const Yaml* loader = top.find("loader")) read_loader(*loader);
       check_capabilities(top);
     }
     return {std::move(p_), r_.complaints()};
@@ -183,6 +187,16 @@ class ManifestReader {
     p_.frontend = FrontendInfo{r_.texts(node, "extensions")};
   }
 
+  void read_device(const Yaml& node) {
+    if (!r_.map(node, "'device'", {{"kinds", true}})) return;
+    p_.device = DeviceInfo{r_.texts(node, "kinds")};
+  }
+
+  void read_loader(const Yaml& node) {
+    if (!r_.map(node, "'loader'", {{"formats", true}})) return;
+    p_.loader = LoaderInfo{r_.texts(node, "formats")};
+  }
+
   // What `provides` lists and what the sections describe must agree, and a library must be there to provide it.
   void check_capabilities(const Yaml& top) {
     p_.provides = r_.texts(top, "provides");
@@ -201,6 +215,8 @@ class ManifestReader {
                         {"codegen", "tenon.codegen/1", p_.codegen.has_value()},
                         {"executor", "tenon.executor/1", p_.executor.has_value()},
                         {"frontend", "tenon.frontend/1", p_.frontend.has_value()},
+                        {"device", "tenon.device/1", p_.device.has_value()},
+                        {"loader", "tenon.loader/1", p_.loader.has_value()},
                         {"ops", "tenon.op/1", op_functions_}};
     for (const Row& row : rows) {
       if (row.described && !p_.has(row.capability))

@@ -33,6 +33,14 @@ struct FrontendInfo {
   std::vector<std::string> extensions;  // of the files that it reads, without the dot
 };
 
+struct DeviceInfo {
+  std::vector<std::string> kinds;  // of the devices that it opens: "com.vendor.npu"
+};
+
+struct LoaderInfo {
+  std::vector<std::string> formats;  // of the payloads that it loads
+};
+
 struct PluginInfo {
   std::string id;
   std::string version;
@@ -50,6 +58,8 @@ struct PluginInfo {
   std::optional<CodegenInfo> codegen;
   std::optional<ExecutorInfo> executor;
   std::optional<FrontendInfo> frontend;
+  std::optional<DeviceInfo> device;
+  std::optional<LoaderInfo> loader;
 
   bool has(std::string_view capability) const {
     for (const std::string& p : provides)

@@ -3,6 +3,7 @@
 #include <tenon/compiler.h>
 #include <tenon/ext/arith.h>
 #include <tenon/ext/codegen.h>
+#include <tenon/ext/draft/loader.h>
 #include <tenon/ext/executor.h>
 #include <tenon/ext/linker.h>
 #include <tenon/ext/op.h>
@@ -50,6 +51,21 @@ WORD(TnRuntime, 22, workspace_alloc);
 WORD(TnRuntime, 23, workspace_free);
 WORD(TnRuntime, 24, artifact_open);
 WORD(TnRuntime, 25, sha256);
+WORD(TnRuntime, 26, run);
+WORD(TnRuntime, 27, check_run);
+WORD(TnRuntime, 28, instantiate);
+WORD(TnRuntime, 29, payload_load);
+WORD(TnRuntime, 30, plugin_open);
+WORD(TnRuntime, 31, plugin_wrap);
+WORD(TnRuntime, 32, device_number);
+WORD(TnRuntime, 33, device_name);
+WORD(TnRuntime, 34, device_open);
+WORD(TnRuntime, 35, device_tensor);
+WORD(TnRuntime, 36, copy);
+WORD(TnRuntime, 37, queue);
+WORD(TnRuntime, 38, fence);
+WORD(TnRuntime, 39, fence_signal);
+WORD(TnRuntime, 40, fence_wait);
 
 WORD(TnSignature, 0, size);
 WORD(TnSignature, 1, param_size);
@@ -117,3 +133,52 @@ WORD(TnCompiler, 0, size);
 WORD(TnCompiler, 1, abi_version);
 WORD(TnCompiler, 2, version);
 WORD(TnCompiler, 3, runtime);
+
+WORD(TnDeviceApi, 1, list);
+WORD(TnDeviceApi, 2, open);
+WORD(TnDeviceApi, 3, close);
+WORD(TnDeviceApi, 4, alloc);
+WORD(TnDeviceApi, 5, free);
+WORD(TnDeviceApi, 6, queue_create);
+WORD(TnDeviceApi, 7, queue_destroy);
+WORD(TnDeviceApi, 8, copy_in);
+WORD(TnDeviceApi, 9, copy_out);
+WORD(TnDeviceApi, 10, copy_within);
+WORD(TnDeviceApi, 11, fence_create);
+WORD(TnDeviceApi, 12, fence_destroy);
+WORD(TnDeviceApi, 13, queue_wait);
+WORD(TnDeviceApi, 14, queue_signal);
+WORD(TnDeviceApi, 15, fence_wait);
+WORD(TnDeviceApi, 16, fence_signal);
+WORD(TnDeviceApi, 17, queue_cancel);
+
+WORD(TnLoader, 1, formats);
+WORD(TnLoader, 2, accepts);
+WORD(TnLoader, 3, load);
+WORD(TnLoader, 4, unload);
+WORD(TnLoader, 5, function);
+WORD(TnLoader, 6, launch);
+
+WORD(TnRunContext, 1, wait);
+WORD(TnRunContext, 2, wait_count);
+WORD(TnRunContext, 3, signal);
+WORD(TnRunContext, 4, queues);
+WORD(TnRunContext, 5, queue_count);
+WORD(TnRunContext, 6, cancel);
+WORD(TnRunContext, 7, deadline_ns);
+WORD(TnRunContext, 8, profiler);
+WORD(TnRunContext, 9, allocator);
+WORD(TnRunContext, 10, scratch);
+WORD(TnRunContext, 11, scratch_bytes);
+
+WORD(TnPayload, 1, format);
+WORD(TnPayload, 2, device);
+WORD(TnPayload, 3, maker);
+WORD(TnPayload, 4, data);
+WORD(TnPayload, 5, bytes);
+WORD(TnPayload, 6, requirements);
+WORD(TnPayload, 7, exports);
+WORD(TnPayload, 8, constants);
+WORD(TnPayload, 9, constant_count);
+WORD(TnPayload, 10, imports);
+WORD(TnPayload, 11, import_count);

@@ -99,6 +99,8 @@ typedef struct TnCompiler {
   /* Writes the text of a module into a file, and into the folder data/ beside it the bytes that the text names by their
    * digest: parse finds them there. */
   int (*save)(TnSession* session, const TnNode* module, const char* path, TnValue* ret);
+  /* TnRuntime.instantiate with the devices and loaders of the installed plugins, and the registered functions as imports. */
+  int (*instantiate)(TnSession* session, const char* path, const TnValue* options, TnValue* ret);
 } TnCompiler;
 
 TN_EXPORT const TnCompiler* tn_compiler(void);

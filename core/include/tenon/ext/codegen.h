@@ -23,6 +23,10 @@ typedef struct TnCodegen {
    *   imports    array    names of the external functions that it calls through TnModuleContext.imports, in order
    *   constants  array    the TnConstants behind TnModuleContext.constants, in order
    *   symbols    array    names that the object leaves to the C library, sorted; absent or empty for text formats
+   * A format that is neither an object nor text travels in the artifact as it is, and a loader (ext/draft/loader.h) makes its
+   * exports callable; the symbols are then whatever that loader finds. For these also
+   *   device        string   where it runs: "com.vendor.npu", or one of them, "com.vendor.npu:0"; absent: in the host
+   *   requirements  map      of plain values, by which the loader says beforehand whether it fits a device
    * Thread: calls for different modules may be concurrent. */
   int (*generate)(void* instance, const TnContext* context, const TnNode* module, const TnValue* options, TnValue* ret);
 } TnCodegen;
