@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -22,7 +23,7 @@ std::string canonical(const std::string& path) {
 }
 
 // The manifests of one directory, sorted.
-std::vector<std::string> manifests_in(const SearchDir& dir, Discovery& out) {
+std::vector<std::string> manifests_in(const SearchDir& dir, ManifestList& out) {
   std::error_code error;
   fs::path own = fs::path(dir.path) / "manifest.yaml";
   if (fs::exists(own, error)) return {own.string()};
@@ -41,6 +42,22 @@ std::vector<std::string> manifests_in(const SearchDir& dir, Discovery& out) {
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+// The id on the only line of the file that begins with "id:", when it is written plainly.
+std::string plain_id(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string line, id;
+  for (int found = 0; std::getline(in, line);) {
+    if (!line.starts_with("id:")) continue;
+    if (++found > 1) return "";
+    size_t first = line.find_first_not_of(' ', 3), last = line.find_last_not_of(" \r");
+    if (first == 3 || first == std::string::npos) return "";
+    id = line.substr(first, last - first + 1);
+    for (char c : id)
+      if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-')) return "";
+  }
+  return id;
 }
 
 struct Found {
@@ -89,24 +106,36 @@ std::vector<std::string> installation_candidates(const void* address) {
 
 }  // namespace
 
-Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs) {
-  Discovery d;
-  std::vector<Found> found;
+ManifestList list_manifests(const std::vector<SearchDir>& dirs, bool with_ids) {
+  ManifestList list;
   std::set<std::string> seen;
-  for (const SearchDir& dir : dirs) {
-    for (const std::string& manifest : manifests_in(dir, d)) {
-      if (!seen.insert(canonical(manifest)).second) continue;
-      ManifestResult r = read_manifest(b, manifest);
-      if (r.complaints.empty())
-        found.push_back({std::move(r.plugin), dir.level});
-      else
-        d.broken.push_back({r.plugin.id, manifest, std::move(r.complaints)});
-    }
+  for (const SearchDir& dir : dirs)
+    for (const std::string& manifest : manifests_in(dir, list))
+      if (seen.insert(canonical(manifest)).second)
+        list.files.push_back({manifest, dir.level, with_ids ? plain_id(manifest) : ""});
+  return list;
+}
+
+Discovery read_manifests(const Builder& b, const ManifestList& list, const std::string& id) {
+  Discovery d;
+  d.broken = list.broken;
+  std::vector<Found> found;
+  for (const ManifestFile& file : list.files) {
+    if (!id.empty() && !file.id.empty() && file.id != id) continue;
+    ManifestResult r = read_manifest(b, file.path);
+    if (r.complaints.empty())
+      found.push_back({std::move(r.plugin), file.level});
+    else
+      d.broken.push_back({r.plugin.id, file.path, std::move(r.complaints)});
   }
   choose(found, d);
   std::sort(d.broken.begin(), d.broken.end(),
             [](const BrokenPlugin& x, const BrokenPlugin& y) { return x.manifest < y.manifest; });
   return d;
+}
+
+Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs) {
+  return read_manifests(b, list_manifests(dirs, false), "");
 }
 
 std::vector<SearchDir> default_search_path(const void* address) {

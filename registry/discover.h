@@ -21,6 +21,21 @@ struct SearchDir {
 };
 Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs);
 
+// The same in two steps, so that of many manifests only those are read that somebody asks for.
+struct ManifestFile {
+  std::string path;
+  int level = 0;
+  // Read off the one line "id: ..." of the text without reading it as YAML; "" when it has no such line or several.
+  std::string id;
+};
+struct ManifestList {
+  std::vector<ManifestFile> files;
+  std::vector<BrokenPlugin> broken;  // directories that cannot be read
+};
+ManifestList list_manifests(const std::vector<SearchDir>& dirs, bool with_ids);
+// `id`: only the manifests that have it or whose id is not known; "" for all.
+Discovery read_manifests(const Builder& b, const ManifestList& list, const std::string& id);
+
 // TENON_PLUGIN_PATH (left out in a program that runs with another user's rights), then lib/tenon/plugins beside the
 // library that holds `address` and beside the executable.
 std::vector<SearchDir> default_search_path(const void* address);

@@ -29,6 +29,22 @@ const Discovery& Registry::found() {
   return *discovery_;
 }
 
+const PluginInfo* Registry::find(std::string_view id) {
+  std::lock_guard lock(mutex_);
+  if (discovery_) {
+    for (const PluginInfo& p : discovery_->plugins)
+      if (p.id == id) return &p;
+    return nullptr;
+  }
+  auto [place, is_new] = looked_up_.try_emplace(std::string(id));
+  if (is_new) {
+    if (!manifests_) manifests_ = list_manifests(dirs_, true);
+    for (PluginInfo& p : read_manifests(b_, *manifests_, place->first).plugins)
+      if (p.id == id) place->second = std::make_unique<PluginInfo>(std::move(p));
+  }
+  return place->second.get();
+}
+
 const ConfigFile& Registry::config() {
   std::lock_guard lock(mutex_);
   if (config_) return *config_;

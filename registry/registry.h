@@ -3,6 +3,8 @@
 #ifndef TENON_REGISTRY_REGISTRY_H
 #define TENON_REGISTRY_REGISTRY_H
 
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -23,6 +25,7 @@ class Registry : public PluginProvider {
 
   const std::vector<PluginInfo>& plugins() override { return found().plugins; }
   const std::vector<BrokenPlugin>& broken() override { return found().broken; }
+  const PluginInfo* find(std::string_view id) override;
   const TnPlugin* load(const PluginInfo& plugin) override;
 
   std::vector<std::string> searched() const;
@@ -40,6 +43,8 @@ class Registry : public PluginProvider {
   std::string installation_;
   std::mutex mutex_;
   std::optional<Discovery> discovery_;
+  std::optional<ManifestList> manifests_;                         // for `find`, until everything has been read
+  std::map<std::string, std::unique_ptr<PluginInfo>> looked_up_;  // what `find` gave
   std::optional<ConfigFile> config_;
 };
 

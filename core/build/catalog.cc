@@ -15,8 +15,7 @@ std::vector<std::string> plugin_ids(PluginProvider& provider) {
 }  // namespace
 
 const PluginInfo& find_plugin(PluginProvider& provider, std::string_view id) {
-  for (const PluginInfo& p : provider.plugins())
-    if (p.id == id) return p;
+  if (const PluginInfo* found = provider.find(id)) return *found;
   for (const BrokenPlugin& broken : provider.broken()) {
     if (broken.id != id || broken.complaints.empty()) continue;
     const Error& first = broken.complaints[0];

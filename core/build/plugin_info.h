@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pass/pipeline.h"
@@ -81,6 +82,12 @@ class PluginProvider {
   virtual ~PluginProvider() = default;
   virtual const std::vector<PluginInfo>& plugins() = 0;  // in the order of preference
   virtual const std::vector<BrokenPlugin>& broken() = 0;
+  // One of `plugins`, or null; may be found without reading what describes the others.
+  virtual const PluginInfo* find(std::string_view id) {
+    for (const PluginInfo& p : plugins())
+      if (p.id == id) return &p;
+    return nullptr;
+  }
   // The table of the plugin's library, checked; alive as long as the process. Throws.
   virtual const TnPlugin* load(const PluginInfo& plugin) = 0;
 };
