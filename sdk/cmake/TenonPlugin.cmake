@@ -1,5 +1,6 @@
 # Builds and tests plugins, inside the tree and against an installed SDK alike.
 include_guard(GLOBAL)
+set(TENON_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR} CACHE INTERNAL "where the package's scripts lie")
 
 # A plugin from its folder: NAME.so and manifest.yaml in lib/tenon/plugins/NAME of the build tree and the install tree.
 #   tenon_add_plugin(passes-loop SOURCES src/plugin.cc ... [LIBS signature ...] [DATA file ...])
@@ -59,6 +60,23 @@ function(tenon_add_plugin name)
   endif()
 endfunction()
 
+# A kernel that a code generator hands out: SOURCE (C or C++) compiled to an object of position-independent code that needs
+# nothing of the plugin, and its bytes in NAME.inc, which a source of the plugin includes as the initialiser of an array.
+#   tenon_embed_kernel(PLUGIN NAME SOURCE)
+function(tenon_embed_kernel plugin name source)
+  add_library(${plugin}-${name} OBJECT ${source})
+  target_link_libraries(${plugin}-${name} PRIVATE Tenon::sdk)
+  target_compile_options(${plugin}-${name} PRIVATE -O2 -fPIC -ffp-contract=off -fno-sanitize=all -fno-stack-protector
+                                                   -fvisibility=default -fno-lto)
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/${plugin}-kernels)
+  add_custom_command(OUTPUT ${folder}/${name}.inc VERBATIM DEPENDS ${plugin}-${name} $<TARGET_OBJECTS:${plugin}-${name}>
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
+    COMMAND ${CMAKE_COMMAND} -DFROM=$<TARGET_OBJECTS:${plugin}-${name}> -DTO=${folder}/${name}.inc
+            -P ${TENON_CMAKE_DIR}/TenonEmbed.cmake)
+  target_sources(${plugin} PRIVATE ${folder}/${name}.inc)
+  target_include_directories(${plugin} PRIVATE ${folder})
+endfunction()
+
 # Links libraries to a target; a name that the SDK has stands for Tenon::NAME.
 function(tenon_link target)
   foreach(library ${ARGN})
@@ -95,6 +113,27 @@ function(tenon_add_text_tests folder)
     set_tests_properties(${ARG_PREFIX}/${stem} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
       ENVIRONMENT TENON_PLUGIN_PATH=${CMAKE_BINARY_DIR}/lib/tenon/plugins)
   endforeach()
+endfunction()
+
+# The conformance kit on a plugin of this tree, as a test NAME/conforms (`tenon plugin check --help`).
+#   tenon_add_conformance_test(NAME [SAMPLES file ...] [OPTIONS --only pass ...] [TIMEOUT seconds])
+# SAMPLES are what the plugin reads: models for a frontend, modules for passes and code generators.
+function(tenon_add_conformance_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SAMPLES;OPTIONS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set(words)
+  foreach(sample ${ARG_SAMPLES})
+    get_filename_component(sample ${sample} ABSOLUTE)
+    list(APPEND words --sample ${sample})
+  endforeach()
+  set(plugins ${CMAKE_BINARY_DIR}/lib/tenon/plugins)
+  if(TENON_PLUGIN_FOLDER)
+    set(plugins ${TENON_PLUGIN_FOLDER})
+  endif()
+  add_test(NAME ${name}/conforms COMMAND $<TARGET_FILE:Tenon::tool> plugin check ${plugins}/${name} ${words} ${ARG_OPTIONS})
+  set_tests_properties(${name}/conforms PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT TENON_PLUGIN_PATH=${plugins})
 endfunction()
 
 # A GoogleTest program of a plugin; it sees the SDK's headers, the compiler's library, and the plugins of this build tree.

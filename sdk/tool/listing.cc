@@ -91,10 +91,25 @@ int show_complaints(const Json& complaints, bool json) {
 
 }  // namespace
 
+namespace {
+
+// The verbs below `tenon plugin` that have a file of their own.
+constexpr Verb kPluginVerbs[] = {
+    {"new", "a project to begin a plugin with", add_plugin_new},
+};
+
+}  // namespace
+
 Run add_plugin(CLI::App& app, std::shared_ptr<Common> common) {
   auto id = std::make_shared<std::string>();
   app.require_subcommand(1);
   app.fallthrough();
+  std::vector<std::pair<CLI::App*, Run>> verbs;
+  for (const Verb& verb : kPluginVerbs) {
+    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+    sub->fallthrough();
+    verbs.emplace_back(sub, verb.add(*sub, common));
+  }
   CLI::App* list = app.add_subcommand("list", "the installed plugins, and those that are broken with the reason");
   CLI::App* info = app.add_subcommand("info", "one plugin: its passes, ops and options");
   info->add_option("ID", *id, "the plugin")->required();
@@ -102,6 +117,8 @@ Run add_plugin(CLI::App& app, std::shared_ptr<Common> common) {
   check->add_option("ID", *id, "the plugin")->required();
   for (CLI::App* sub : {list, info, check}) sub->fallthrough();
   return [=] {
+    for (const auto& [sub, run] : verbs)
+      if (sub->parsed()) return run();
     auto session = common->open();
     if (check->parsed()) {
       session->load_plugin(*id);

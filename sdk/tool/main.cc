@@ -18,7 +18,7 @@ constexpr Verb kVerbs[] = {
     {"opt", "run passes on a module: text in, text out", add_opt},
     {"run", "run a function of a module and show what it computes", add_run},
     {"check", "check files: modules, pipelines, manifests", add_check},
-    {"plugin", "what plugins are installed: list, info, check", add_plugin},
+    {"plugin", "plugins: list, info, new, check", add_plugin},
     {"pipeline", "what pipelines there are: list, show, check", add_pipeline},
 };
 

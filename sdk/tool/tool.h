@@ -45,6 +45,7 @@ Run add_run(CLI::App& app, std::shared_ptr<Common> common);
 Run add_compile(CLI::App& app, std::shared_ptr<Common> common);
 Run add_check(CLI::App& app, std::shared_ptr<Common> common);
 Run add_plugin(CLI::App& app, std::shared_ptr<Common> common);
+Run add_plugin_new(CLI::App& app, std::shared_ptr<Common> common);
 Run add_pipeline(CLI::App& app, std::shared_ptr<Common> common);
 
 // A value as JSON; what JSON does not have becomes text.

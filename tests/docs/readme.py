@@ -23,29 +23,32 @@ def commands_of(readme: str):
     return [line for block in SHELL.findall(page) for line in block.splitlines() if not line.startswith("cmake --install")]
 
 
-def differences(files, source: pathlib.Path, folder: pathlib.Path):
-    """Where the README and what `sdk/dev new` writes do not agree."""
+def differences(files, sdk: pathlib.Path, folder: pathlib.Path):
+    """Where the README and what `tenon plugin new` writes do not agree."""
     made = folder / "made" / "my-pass"
     made.parent.mkdir()
-    subprocess.run([source / "sdk/dev", "new", made], check=True, stdout=subprocess.DEVNULL)
+    new = [sdk / "bin/tenon", "plugin", "new", "pass", "my-pass", "--output", made]
+    subprocess.run(new, check=True, stdout=subprocess.DEVNULL)
     names = {f"my-pass/{p.relative_to(made)}" for p in made.rglob("*") if p.is_file()}
-    complaints = [f"{n} is either not in the README or not written by sdk/dev new" for n in sorted(names ^ set(files))]
+    complaints = [f"{n} is either not in the README or not written by tenon plugin new" for n in sorted(names ^ set(files))]
     for name in sorted(names & set(files)):
         if files[name] != (made.parent / name).read_text():
-            complaints.append(f"{name} differs between the README and what sdk/dev new writes")
-    if subprocess.run([source / "sdk/dev", "new", made], stderr=subprocess.DEVNULL).returncode != 2:
-        complaints.append("sdk/dev new wrote into a folder that exists")
+            complaints.append(f"{name} differs between the README and what tenon plugin new writes")
     return complaints
 
 
-def run_page(files, commands, sdk: pathlib.Path, folder: pathlib.Path):
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    test = files["my-pass/tests/fold_add_zero.test"]
+def run_page(commands, sdk: pathlib.Path, folder: pathlib.Path, after_new: str):
+    """The commands in a folder of their own; `after_new` is a line that runs when the files are there."""
+    folder.mkdir()
+    test = (sdk / "share/tenon/templates/pass/tests/fold_add_zero.test").read_text()
     (folder / MODULE).write_text(re.search(r"^# --- in.py\n(.*?)(?=^# ---|\Z)", test, re.M | re.S).group(1))
     env = {"PATH": f"{sdk}/bin:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/"), "PREFIX": str(sdk)}
-    script = "set -eu\n" + "\n".join(commands) + "\n"
+    if not shutil.which("make"):
+        env["CMAKE_GENERATOR"] = "Ninja"
+    lines = []
+    for line in commands:
+        lines += [line] + [after_new] * ("plugin new" in line)
+    script = "set -eu\n" + "\n".join(lines) + "\n"
     return subprocess.run(["/bin/sh", "-c", script], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True)
 
@@ -57,18 +60,17 @@ def main():
     args = parser.parse_args()
     readme = (args.source / "README.md").read_text()
     files, commands = files_of(readme), commands_of(readme)
-    with tempfile.TemporaryDirectory() as folder:
-        complaints = differences(files, args.source, pathlib.Path(folder))
+    with tempfile.TemporaryDirectory() as name:
+        folder, sdk = pathlib.Path(name), args.sdk.resolve()
+        complaints = differences(files, sdk, folder)
         if complaints:
             sys.exit("\n".join(complaints))
-        done = run_page(files, commands, args.sdk.resolve(), pathlib.Path(folder))
+        done = run_page(commands, sdk, folder / "page", "true")
         if done.returncode != 0 or "my-pass" not in done.stdout or "b[i] = a[i]" not in done.stdout:
             sys.exit(f"{done.stdout}\nthe README's commands exited {done.returncode}, or did not fold the additions")
         # The page can fail: with the pass broken, its test goes red.
-        broken = dict(files)
-        broken["my-pass/src/plugin.cc"] = broken["my-pass/src/plugin.cc"].replace("imm->value() == 0", "imm->value() == 1")
-        shutil.rmtree(pathlib.Path(folder) / "my-pass")
-        if run_page(broken, commands, args.sdk.resolve(), pathlib.Path(folder)).returncode == 0:
+        broken = "sed -i 's/imm->value() == 0/imm->value() == 1/' my-pass/src/plugin.cc"
+        if run_page(commands, sdk, folder / "broken", broken).returncode == 0:
             sys.exit("the test of the README's plugin passes although the pass is broken")
     print("README: the first pass plugin builds, passes its test and runs; broken on purpose it goes red")
 

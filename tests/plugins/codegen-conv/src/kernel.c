@@ -1,30 +1,18 @@
 /* relu(conv2d(x, w)) for float32 in NCHW and OIHW. Entry K is given the numbers of function K by row K of the table. */
 #include "kernel.h"
 
-#include <tenon/runtime.h>
-
-static const DLTensor* tensor_of(const TnValue* v) {
-  if (v->type_index == TN_DLTENSOR) return (const DLTensor*)v->as.p;
-  if (v->type_index == TN_TENSOR) return &((const TnTensor*)v->as.object)->tensor;
-  return 0;
-}
+#include <tenon/kernel.h>
 
 static int has_shape(const DLTensor* t, int64_t a, int64_t b, int64_t c, int64_t d) {
   const int64_t want[4] = {a, b, c, d};
   if (!t || t->ndim != 4 || t->dtype.code != kDLFloat || t->dtype.bits != 32 || t->dtype.lanes != 1) return 0;
-  int64_t step = 1;
-  for (int i = 3; i >= 0; --i) {
+  for (int i = 0; i < 4; ++i)
     if (want[i] >= 0 && t->shape[i] != want[i]) return 0;
-    if (t->strides && t->shape[i] > 1 && t->strides[i] != step) return 0;
-    step *= t->shape[i];
-  }
   return 1;
 }
 
-static float* data_of(const DLTensor* t) { return (float*)((char*)t->data + t->byte_offset); }
-
 static int run(void* self, int entry, const TnValue* args, int32_t n, TnValue* ret) {
-  const TnModuleContext* context = (const TnModuleContext*)((TnFunction*)self)->context;
+  const TnModuleContext* context = tn_module_context(self);
   const ConvRow* row = (const ConvRow*)context->constants[0] + entry;
   const int inputs = row->weight_constant < 0 ? 2 : 1;
   const int64_t rows =
@@ -35,16 +23,16 @@ static int run(void* self, int entry, const TnValue* args, int32_t n, TnValue* r
   const int64_t depth = row->channels / row->groups, share = row->filters / row->groups;
   if (n != inputs + 1)
     return context->runtime->error(TN_ERROR_ARGUMENT, "conv_relu: a wrong number of arguments", 0, 0, 0, ret);
-  const DLTensor *x = tensor_of(&args[0]), *out = tensor_of(&args[inputs]);
+  const DLTensor *x = tn_tensor_argument(&args[0]), *out = tn_tensor_argument(&args[inputs]);
   if (!has_shape(x, row->batch, row->channels, row->height, row->width) ||
       !has_shape(out, x->shape[0], row->filters, rows, columns) ||
-      (inputs == 2 && !has_shape(tensor_of(&args[1]), row->filters, depth, row->kernel_height, row->kernel_width)))
+      (inputs == 2 && !has_shape(tn_tensor_argument(&args[1]), row->filters, depth, row->kernel_height, row->kernel_width)))
     return context->runtime->error(TN_ERROR_SHAPE, "conv_relu: an argument is not as it was compiled for", 0, 0, 0,
                                    ret);
   const float* weight =
-      inputs == 2 ? data_of(tensor_of(&args[1])) : (const float*)context->constants[row->weight_constant];
-  const float* input = data_of(x);
-  float* result = data_of(out);
+      inputs == 2 ? (float*)tn_tensor_data(tn_tensor_argument(&args[1])) : (const float*)context->constants[row->weight_constant];
+  const float* input = (float*)tn_tensor_data(x);
+  float* result = (float*)tn_tensor_data(out);
   for (int64_t b = 0; b < x->shape[0]; ++b)
     for (int64_t f = 0; f < row->filters; ++f)
       for (int64_t i = 0; i < rows; ++i)
@@ -61,10 +49,7 @@ static int run(void* self, int entry, const TnValue* args, int32_t n, TnValue* r
               }
           result[((b * row->filters + f) * rows + i) * columns + j] = sum > 0 ? sum : 0;
         }
-  ret->type_index = TN_NONE;
-  ret->small_size = 0;
-  ret->as.i = 0;
-  return 0;
+  return tn_return_none(ret);
 }
 
 #define ENTRY(k)                                                               \
