@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "diag/suggest.h"
 #include "ir/op_table.h"
+#include "registry/package/runtimes.h"
+#include "registry/package/version.h"
 
 namespace tenon {
 
@@ -55,6 +58,7 @@ class ManifestReader {
                 {"tier", true},
                 {"summary", true},
                 {"library"},
+                {"runtimes"},
                 {"vocabulary"},
                 {"provides"},
                 {"passes"},
@@ -73,6 +77,7 @@ class ManifestReader {
       if (const Yaml* frontend = top.find("frontend")) read_frontend(*frontend);
       if (const Yaml* device = top.find("device")) read_device(*device);
       if (const Yaml* loader = top.find("loader")) read_loader(*loader);
+      if (const Yaml* runtimes = top.find("runtimes")) read_runtimes(*runtimes);
       check_capabilities(top);
     }
     return {std::move(p_), r_.complaints()};
@@ -195,6 +200,34 @@ class ManifestReader {
   void read_loader(const Yaml& node) {
     if (!r_.map(node, "'loader'", {{"formats", true}})) return;
     p_.loader = LoaderInfo{r_.texts(node, "formats")};
+  }
+
+  // {cuda: ">=12,<14", com.vendor.npu: {version: ">=2", library: libnpu.so}}
+  void read_runtimes(const Yaml& node) {
+    if (!node.is_map()) return r_.complain(node, "'runtimes' is a map from names to ranges, not " + yaml_kind(node));
+    for (const auto& [name, value] : node.entries) {
+      RuntimeNeed need{name.text, "", ""};
+      const std::string what = "the runtime '" + name.text + "'";
+      const Yaml* range = &value;
+      if (value.is_map()) {
+        if (!r_.map(value, what, {{"version", true}, {"library", true}})) continue;
+        need.library = r_.text(value, "library");
+        if (!need.library.ends_with(".so") || need.library.find('/') != std::string::npos)
+          r_.complain(value, "the library of " + what + " is a name such as libnpu.so, not '" + need.library + "'");
+        if (!(range = value.find("version"))) continue;
+      } else if (std::vector<std::string> known = known_runtimes();
+                 std::find(known.begin(), known.end(), name.text) == known.end()) {
+        r_.complain(name, what + " is not known by name",
+                    did_you_mean(name.text, known, "write {version: RANGE, library: NAME.so}"));
+      }
+      need.range = range->text;
+      std::string problem = range->is_scalar() ? VersionRange::problem(need.range) : "it is " + yaml_kind(*range);
+      if (!problem.empty())
+        r_.complain(*range, what + " takes a range of versions: " + problem, "write it as \">=12,<14\"");
+      for (const RuntimeNeed& earlier : p_.runtimes)
+        if (earlier.name == need.name) r_.complain(name, what + " comes twice", {}, TN_ERROR_DUPLICATE);
+      p_.runtimes.push_back(std::move(need));
+    }
   }
 
   // What `provides` lists and what the sections describe must agree, and a library must be there to provide it.

@@ -97,6 +97,21 @@ TEST_F(Manifest, AsksBoundedExecutorsForTheirBounds) {
             "");
 }
 
+TEST_F(Manifest, ChecksRanges) {
+  const std::string head = "id: x\nversion: 0.1.0\ntier: stable-c\nsummary: s\n";
+  EXPECT_EQ(complaints(head + "runtimes: {cuda: '>=12,<14', com.vendor.npu: {version: '=2', library: libnpu.so}}\n"),
+            "");
+  EXPECT_EQ(
+      complaints(head + "runtimes:\n  cudo: '12'\n  cuda: '>=12;<14'\n  hip: {version: '5'}\n  npu: {version: '1', "
+                        "library: /lib/npu.so}\n"),
+      "m.yaml:6:3 the runtime 'cudo' is not known by name; did you mean 'cuda'?\n"
+      "m.yaml:7:9 the runtime 'cuda' takes a range of versions: '>=12;<14' is no part of a range of versions; "
+      "write it as \">=12,<14\"\n"
+      "m.yaml:8:8 the runtime 'hip' lacks the key 'library'\n"
+      "m.yaml:8:8 the library of the runtime 'hip' is a name such as libnpu.so, not ''\n"
+      "m.yaml:9:8 the library of the runtime 'npu' is a name such as libnpu.so, not '/lib/npu.so'\n");
+}
+
 TEST_F(Manifest, ReadsAWholeOne) {
   ManifestResult r = parse_manifest(
       b_,

@@ -56,7 +56,15 @@ const ConfigFile& Registry::config() {
   return *config_;
 }
 
-const TnPlugin* Registry::load(const PluginInfo& plugin) { return load_plugin(plugin); }
+const TnPlugin* Registry::load(const PluginInfo& plugin) {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::string problem = runtimes_.problem(plugin); !problem.empty())
+      throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' " + plugin.version + " " + problem,
+                  plugin.manifest, "install the build of the plugin for what this machine has");
+  }
+  return load_plugin(plugin);
+}
 
 std::vector<std::string> Registry::searched() const {
   std::vector<std::string> out;

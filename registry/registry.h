@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "registry/discover.h"
+#include "registry/package/runtimes.h"
 #include "registry/pipeline.h"
 
 namespace tenon {
@@ -46,6 +47,7 @@ class Registry : public PluginProvider {
   std::optional<ManifestList> manifests_;                         // for `find`, until everything has been read
   std::map<std::string, std::unique_ptr<PluginInfo>> looked_up_;  // what `find` gave
   std::optional<ConfigFile> config_;
+  Runtimes runtimes_;
 };
 
 }  // namespace tenon

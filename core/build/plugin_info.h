@@ -42,6 +42,12 @@ struct LoaderInfo {
   std::vector<std::string> formats;  // of the payloads that it loads
 };
 
+// A driver or toolkit that must be on the machine: its name, a range of versions, and the library that shows it.
+struct RuntimeNeed {
+  std::string name, range;
+  std::string library;  // "" for those known by name
+};
+
 struct PluginInfo {
   std::string id;
   std::string version;
@@ -61,6 +67,9 @@ struct PluginInfo {
   std::optional<FrontendInfo> frontend;
   std::optional<DeviceInfo> device;
   std::optional<LoaderInfo> loader;
+  std::vector<RuntimeNeed> runtimes;
+  std::string origin;  // how it was found: "installation", "store", "command line" or "environment"
+  std::string digest;  // of its seal, "sha256:..."; "" for a plugin that is not sealed
 
   bool has(std::string_view capability) const {
     for (const std::string& p : provides)

@@ -35,7 +35,8 @@ constexpr CodeRow kCodes[] = {{TN_ERROR_INTERNAL, "internal", kInternal},
                               {TN_ERROR_CANCELLED, "cancelled", kRefused},
                               {TN_ERROR_OUT_OF_MEMORY, "out of memory", kMissing},
                               {TN_ERROR_CORRUPT, "corrupt", kRefused},
-                              {TN_ERROR_CHECK_FAILED, "check failed", kRefused}};
+                              {TN_ERROR_CHECK_FAILED, "check failed", kRefused},
+                              {TN_ERROR_UNTRUSTED, "untrusted", kRefused}};
 
 const CodeRow& row_of(int32_t code) {
   for (const CodeRow& row : kCodes)

@@ -144,7 +144,8 @@ enum {
   TN_ERROR_CANCELLED = 16,
   TN_ERROR_OUT_OF_MEMORY = 17,
   TN_ERROR_CORRUPT = 18,        /* bytes that do not decode or do not match their digest */
-  TN_ERROR_CHECK_FAILED = 19    /* a check in the program itself failed */
+  TN_ERROR_CHECK_FAILED = 19,   /* a check in the program itself failed */
+  TN_ERROR_UNTRUSTED = 20       /* the trust policy does not admit it */
 };
 
 typedef struct TnError {
