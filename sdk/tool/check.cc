@@ -1,4 +1,6 @@
 // tenon check: is it legal, and if not, where.
+#include <nlohmann/json.hpp>
+
 #include "diag/render.h"
 #include "tool.h"
 
@@ -45,10 +47,10 @@ std::vector<Error> check_file(const CompilerSession& session, const Common& comm
 
 }  // namespace
 
-Run add_check(CLI::App& app, std::shared_ptr<Common> common) {
+Run add_check(Command& app, std::shared_ptr<Common> common) {
   auto files = std::make_shared<std::vector<std::string>>();
   app.add_option("FILE", *files, "modules (.py), manifests (manifest.yaml), pipelines (.yaml), plugins.yaml")
-      ->required();
+      .required();
   return [files, common] {
     auto session = common->open();
     Json report = Json::array();

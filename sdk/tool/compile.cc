@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -87,16 +88,16 @@ int compile(const CompileArgs& a, const Common& common) {
 
 }  // namespace
 
-Run add_compile(CLI::App& app, std::shared_ptr<Common> common) {
+Run add_compile(Command& app, std::shared_ptr<Common> common) {
   auto args = std::make_shared<CompileArgs>();
   app.add_option("MODEL", args->module, "a model, or a module's text (.py, '-' for standard input)");
-  app.add_option("-o,--output", args->output, "the artifact; MODEL's name with .so in this folder")->type_name("FILE");
+  app.add_option("-o,--output", args->output, "the artifact; MODEL's name with .so in this folder").type_name("FILE");
   app.add_option("--emit", args->emit, "write this instead of an artifact: script, object, llvm-ir or asm")
-      ->type_name("FORM")
-      ->check(CLI::IsMember({"script", "object", "llvm-ir", "asm"}));
+      .type_name("FORM")
+      .one_of({"script", "object", "llvm-ir", "asm"});
   app.add_option("--codegen", args->codegen, "the plugin that generates code; the first for the target")
-      ->type_name("PLUGIN");
-  app.add_option("--linker", args->linker, "the plugin that links; the first that is installed")->type_name("PLUGIN");
+      .type_name("PLUGIN");
+  app.add_option("--linker", args->linker, "the plugin that links; the first that is installed").type_name("PLUGIN");
   args->passes.add_to(app);
   return [args, common] { return compile(*args, *common); };
 }

@@ -1,5 +1,6 @@
 // tenon plugin and tenon pipeline: what is installed, from the manifests alone.
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "diag/render.h"
 #include "tool.h"
@@ -100,22 +101,18 @@ constexpr Verb kPluginVerbs[] = {
 
 }  // namespace
 
-Run add_plugin(CLI::App& app, std::shared_ptr<Common> common) {
+Run add_plugin(Command& app, std::shared_ptr<Common> common) {
   auto id = std::make_shared<std::string>();
-  app.require_subcommand(1);
-  app.fallthrough();
-  std::vector<std::pair<CLI::App*, Run>> verbs;
+  std::vector<std::pair<Command*, Run>> verbs;
   for (const Verb& verb : kPluginVerbs) {
-    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
-    sub->fallthrough();
+    Command* sub = app.add_command(verb.name, verb.summary);
     verbs.emplace_back(sub, verb.add(*sub, common));
   }
-  CLI::App* list = app.add_subcommand("list", "the installed plugins, and those that are broken with the reason");
-  CLI::App* info = app.add_subcommand("info", "one plugin: its passes, ops and options");
-  info->add_option("ID", *id, "the plugin")->required();
-  CLI::App* check = app.add_subcommand("check", "open a plugin's library and make an instance of it");
-  check->add_option("ID", *id, "the plugin")->required();
-  for (CLI::App* sub : {list, info, check}) sub->fallthrough();
+  Command* list = app.add_command("list", "the installed plugins, and those that are broken with the reason");
+  Command* info = app.add_command("info", "one plugin: its passes, ops and options");
+  info->add_option("ID", *id, "the plugin").required();
+  Command* check = app.add_command("check", "open a plugin's library and make an instance of it");
+  check->add_option("ID", *id, "the plugin").required();
   return [=] {
     for (const auto& [sub, run] : verbs)
       if (sub->parsed()) return run();
@@ -142,15 +139,12 @@ Run add_plugin(CLI::App& app, std::shared_ptr<Common> common) {
   };
 }
 
-Run add_pipeline(CLI::App& app, std::shared_ptr<Common> common) {
+Run add_pipeline(Command& app, std::shared_ptr<Common> common) {
   auto name = std::make_shared<std::string>();
-  app.require_subcommand(1);
-  app.fallthrough();
-  CLI::App* list = app.add_subcommand("list", "the named pipelines");
-  CLI::App* show = app.add_subcommand("show", "the stages of a pipeline with their options");
-  CLI::App* check = app.add_subcommand("check", "check a pipeline against the installed manifests");
-  for (CLI::App* sub : {show, check}) sub->add_option("NAME|FILE", *name, "the pipeline")->required();
-  for (CLI::App* sub : {list, show, check}) sub->fallthrough();
+  Command* list = app.add_command("list", "the named pipelines");
+  Command* show = app.add_command("show", "the stages of a pipeline with their options");
+  Command* check = app.add_command("check", "check a pipeline against the installed manifests");
+  for (Command* sub : {show, check}) sub->add_option("NAME|FILE", *name, "the pipeline").required();
   return [=] {
     auto session = common->open();
     if (list->parsed()) {

@@ -4,6 +4,7 @@
 // rights, space); 4 a bug of Tenon or of a plugin.
 #include <cstdio>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "diag/suggest.h"
 #include "tool.h"
@@ -21,13 +22,6 @@ constexpr Verb kVerbs[] = {
     {"plugin", "plugins: list, info, new, check", add_plugin},
     {"pipeline", "what pipelines there are: list, show, check", add_pipeline},
 };
-
-std::vector<std::string> option_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* o : app.get_options())
-    for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
-  return names;
-}
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string out;
@@ -53,23 +47,19 @@ const char* unknown_verb(int argc, char** argv) {
 }
 
 int run_program(int argc, char** argv) {
-  CLI::App app{
-      "A compiler for machine-learning models whose every step is a plugin.\n"
-      "Exit codes: 0 done, 1 input refused, 2 wrong command line, 3 something is missing, 4 a bug",
-      "tenon"};
-  app.set_version_flag("--version", std::string("tenon ") + tn_compiler()->version);
-  app.require_subcommand(1);
+  Command app("tenon",
+              "A compiler for machine-learning models whose every step is a plugin.\n"
+              "Exit codes: 0 done, 1 input refused, 2 wrong command line, 3 something is missing, 4 a bug",
+              std::string("tenon ") + tn_compiler()->version);
   auto common = std::make_shared<Common>();
-  std::vector<std::pair<CLI::App*, Run>> verbs;
+  std::vector<std::pair<Command*, Run>> verbs;
   std::vector<std::string> names;
   for (const Verb& verb : kVerbs) {
-    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+    Command* sub = app.add_command(verb.name, verb.summary);
     sub->add_flag("--json", common->json, "print the result as JSON");
     sub->add_option("--plugin-dir", common->plugin_dirs, "a folder of plugins, searched first; repeatable")
-        ->type_name("DIR")
-        ->expected(1)
-        ->take_all();
-    sub->add_option("--config", common->config, "a plugins.yaml instead of the installed one")->type_name("FILE");
+        .type_name("DIR");
+    sub->add_option("--config", common->config, "a plugins.yaml instead of the installed one").type_name("FILE");
     sub->add_option("--target", common->target, "cpu (this machine), cpu:generic, cpu:+avx2,+fma, ...");
     verbs.emplace_back(sub, verb.add(*sub, common));
     names.emplace_back(verb.name);
@@ -79,29 +69,10 @@ int run_program(int argc, char** argv) {
     return usage("there is no verb '" + std::string(word) + "'",
                  did_you_mean(word, names, "the verbs are: " + joined(names)), common->json);
   try {
-    app.parse(argc, argv);
+    if (std::optional<int> shown = app.parse(argc, argv)) return *shown;
     for (auto& [sub, run] : verbs)
       if (sub->parsed()) return run();
     return kUsage;
-  } catch (const CLI::Success& e) { return app.exit(e); } catch (const CLI::ParseError& e) {
-    std::string hint = "see: tenon --help";
-    for (auto& [sub, run] : verbs) {
-      if (!sub->parsed()) continue;
-      hint = "see: tenon " + sub->get_name() + " --help";
-      for (int i = 2; i < argc; ++i) {
-        std::string word = argv[i];
-        word = word.substr(0, word.find('='));
-        std::vector<std::string> known = option_names(*sub);
-        for (const CLI::App* verb : sub->get_subcommands())
-          for (std::string& name : option_names(*verb)) known.push_back(std::move(name));
-        bool is_known = word.rfind("--", 0) != 0;
-        for (const std::string& k : known) is_known = is_known || k == word;
-        if (!is_known)
-          return usage("'tenon " + sub->get_name() + "' has no option " + word, did_you_mean(word, known, hint),
-                       common->json);
-      }
-    }
-    return usage(e.what(), hint, common->json);
   } catch (const UsageError& e) { return usage(e.what(), e.hint, common->json); } catch (const Error& e) {
     return show_error(e, common->json);
   }

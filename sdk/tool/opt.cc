@@ -1,9 +1,11 @@
 // tenon opt: runs passes on a module, text in, text out.
+#include <nlohmann/json.hpp>
+
 #include "passes.h"
 
 namespace tenon::tool {
 
-Run add_opt(CLI::App& app, std::shared_ptr<Common> common) {
+Run add_opt(Command& app, std::shared_ptr<Common> common) {
   struct Args {
     std::string module, output;
     PassOptions passes;
@@ -11,12 +13,14 @@ Run add_opt(CLI::App& app, std::shared_ptr<Common> common) {
   auto args = std::make_shared<Args>();
   app.add_option("MODULE", args->module, "the module's text, '-' for standard input");
   args->passes.add_to(app);
-  app.add_option("-o,--output", args->output, "write the text there instead of to standard output")->type_name("FILE");
+  app.add_option("-o,--output", args->output, "write the text there instead of to standard output").type_name("FILE");
   return [args, common] {
     auto session = common->open();
     PassesResult result = run_passes(*session, *common, args->passes, args->module, "");
     if (common->json && args->output.empty()) {
-      print_line(with_check(Json{{"module", session->print(result.module)}, {"passes", to_json(result.records)}}, result).dump(2));
+      print_line(
+          with_check(Json{{"module", session->print(result.module)}, {"passes", to_json(result.records)}}, result)
+              .dump(2));
       return int{kOk};
     }
     write_module(*session, result.module, args->output);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace tenon::tool {
 
@@ -66,22 +67,17 @@ std::vector<std::string> planned(const CompilerSession& session, const PassOptio
 
 }  // namespace
 
-void PassOptions::add_to(CLI::App& app) {
+void PassOptions::add_to(Command& app) {
   app.add_option("--constant", constants, "an input of the model that is a constant; repeatable")
-      ->type_name("NAME=FILE.npy")
-      ->expected(1)
-      ->take_all();
-  app.add_option("--pass", passes, "a pass PLUGIN:PASS or PLUGIN:PASS{option: value}; repeatable")
-      ->type_name("PASS")
-      ->expected(1)
-      ->take_all();
-  app.add_option("--pipeline", pipeline, "a pipeline by name or file; 'none' for no pass")->type_name("NAME|FILE");
-  app.add_option("--dump-dir", dump_dir, "write the text of every state there")->type_name("DIR");
+      .type_name("NAME=FILE.npy");
+  app.add_option("--pass", passes, "a pass PLUGIN:PASS or PLUGIN:PASS{option: value}; repeatable").type_name("PASS");
+  app.add_option("--pipeline", pipeline, "a pipeline by name or file; 'none' for no pass").type_name("NAME|FILE");
+  app.add_option("--dump-dir", dump_dir, "write the text of every state there").type_name("DIR");
   app.add_option("--stop-after", stop_after, "the last stage: PLUGIN:PASS, PLUGIN:PASS#2 or its number")
-      ->type_name("STAGE");
+      .type_name("STAGE");
   app.add_option("--start-from", start_from, "the first stage, or the file of a dump to go on from")
-      ->type_name("STAGE|FILE");
-  app.add_option("--disable", disable, "leave a pass out; repeatable")->type_name("PASS")->expected(1)->take_all();
+      .type_name("STAGE|FILE");
+  app.add_option("--disable", disable, "leave a pass out; repeatable").type_name("PASS");
   app.add_flag("--no-verify", no_verify, "do not verify after every pass");
   app.add_flag("--check-each", check_each, "run every state on generated inputs and compare it with the first");
   app.add_flag("-v,--verbose", verbose, "list the passes with their times on standard error");

@@ -15,7 +15,7 @@ struct PassOptions {
   bool check_each = false;
   bool verbose = false;
 
-  void add_to(CLI::App& app);
+  void add_to(Command& app);
 };
 
 // A module and what was done to it.

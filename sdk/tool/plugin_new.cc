@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "diag/files.h"
 #include "diag/suggest.h"
@@ -115,12 +116,12 @@ int new_plugin(const NewArgs& a, const Common& common) {
 
 }  // namespace
 
-Run add_plugin_new(CLI::App& app, std::shared_ptr<Common> common) {
+Run add_plugin_new(Command& app, std::shared_ptr<Common> common) {
   auto args = std::make_shared<NewArgs>();
-  app.add_option("KIND", args->kind, "pass, op, codegen, frontend or linker")->required();
-  app.add_option("ID", args->id, "the plugin, such as com.vendor.thing")->required();
-  app.add_option("--lang", args->language, "the language: c++ or c")->check(CLI::IsMember({"c++", "c"}));
-  app.add_option("--output,-o", args->folder, "the folder that is made; named like the plugin")->type_name("FOLDER");
+  app.add_option("KIND", args->kind, "pass, op, codegen, frontend or linker").required();
+  app.add_option("ID", args->id, "the plugin, such as com.vendor.thing").required();
+  app.add_option("--lang", args->language, "the language: c++ or c").one_of({"c++", "c"});
+  app.add_option("--output,-o", args->folder, "the folder that is made; named like the plugin").type_name("FOLDER");
   return [args, common] { return new_plugin(*args, *common); };
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "diag/files.h"
 #include "entry.h"
@@ -158,25 +159,21 @@ int run_module(const RunArgs& a, const Common& common) {
 
 }  // namespace
 
-Run add_run(CLI::App& app, std::shared_ptr<Common> common) {
+Run add_run(Command& app, std::shared_ptr<Common> common) {
   auto args = std::make_shared<RunArgs>();
   app.add_option("MODULE", args->module,
                  "a module's text (.py, '-' for standard input), a model, or an artifact (.so)");
-  app.add_option("--entry", args->entry, "the public function to run; main, or the only one")->type_name("NAME");
+  app.add_option("--entry", args->entry, "the public function to run; main, or the only one").type_name("NAME");
   app.add_option("--executor", args->executor,
                  "the plugin that runs it: ID or ID{option: value}; the first that is installed")
-      ->type_name("PLUGIN");
+      .type_name("PLUGIN");
   app.add_option("--input", args->inputs,
                  "NAME=FILE.npy, NAME=random:SEED[:LOW:HIGH], NAME=NUMBER, or random:SEED for all that are not named")
-      ->type_name("INPUT")
-      ->expected(1)
-      ->take_all();
-  app.add_option("--dim", args->dims, "NAME=VALUE for a symbolic dimension")->type_name("DIM")->expected(1)->take_all();
-  app.add_option("--output", args->output, "write every result there as NAME.npy")->type_name("DIR");
-  app.add_option("--bench", args->bench, "run N more times and show the times")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--threads", args->threads, "threads for parallel loops")->type_name("N")->check(CLI::PositiveNumber);
+      .type_name("INPUT");
+  app.add_option("--dim", args->dims, "NAME=VALUE for a symbolic dimension").type_name("DIM");
+  app.add_option("--output", args->output, "write every result there as NAME.npy").type_name("DIR");
+  app.add_option("--bench", args->bench, "run N more times and show the times").type_name("N").positive();
+  app.add_option("--threads", args->threads, "threads for parallel loops").type_name("N").positive();
   args->passes.add_to(app);
   return [args, common] { return run_module(*args, *common); };
 }

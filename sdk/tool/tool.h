@@ -4,24 +4,19 @@
 
 #include <tenon/compiler_session.h>
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
+
+#include "command_line.h"
 
 namespace tenon::tool {
 
 using Json = nlohmann::ordered_json;
 
 enum ExitCode { kOk = 0, kRefused = 1, kUsage = 2, kMissing = 3, kInternal = 4 };
-
-// A command line that cannot be followed; exit code 2.
-struct UsageError : std::runtime_error {
-  UsageError(const std::string& message, std::string hint = {}) : std::runtime_error(message), hint(std::move(hint)) {}
-  std::string hint;
-};
 
 // The options that all verbs take.
 struct Common {
@@ -38,15 +33,15 @@ using Run = std::function<int()>;
 struct Verb {
   const char* name;
   const char* summary;
-  Run (*add)(CLI::App& app, std::shared_ptr<Common> common);
+  Run (*add)(Command& app, std::shared_ptr<Common> common);
 };
-Run add_opt(CLI::App& app, std::shared_ptr<Common> common);
-Run add_run(CLI::App& app, std::shared_ptr<Common> common);
-Run add_compile(CLI::App& app, std::shared_ptr<Common> common);
-Run add_check(CLI::App& app, std::shared_ptr<Common> common);
-Run add_plugin(CLI::App& app, std::shared_ptr<Common> common);
-Run add_plugin_new(CLI::App& app, std::shared_ptr<Common> common);
-Run add_pipeline(CLI::App& app, std::shared_ptr<Common> common);
+Run add_opt(Command& app, std::shared_ptr<Common> common);
+Run add_run(Command& app, std::shared_ptr<Common> common);
+Run add_compile(Command& app, std::shared_ptr<Common> common);
+Run add_check(Command& app, std::shared_ptr<Common> common);
+Run add_plugin(Command& app, std::shared_ptr<Common> common);
+Run add_plugin_new(Command& app, std::shared_ptr<Common> common);
+Run add_pipeline(Command& app, std::shared_ptr<Common> common);
 
 // A value as JSON; what JSON does not have becomes text.
 Json to_json(const Value& value);

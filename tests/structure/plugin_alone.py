@@ -57,6 +57,10 @@ def leans_on_checkout(output: pathlib.Path, checkout: pathlib.Path):
             raise Failed(f"the build read or named a file of {checkout}/{part}")
 
 
+# Whether it builds and is right is asked here, not how fast it runs.
+FASTER_TO_BUILD = ["-DCMAKE_C_FLAGS_RELEASE=-O1", "-DCMAKE_CXX_FLAGS_RELEASE=-O1"]
+
+
 def build(name: str, origin: pathlib.Path, work: pathlib.Path, checkout: pathlib.Path):
     folder, sdk = work / name / "plugin", work / name / "sdk"
     shutil.rmtree(work / name, ignore_errors=True)
@@ -68,7 +72,7 @@ def build(name: str, origin: pathlib.Path, work: pathlib.Path, checkout: pathlib
     output = work / name / "build"
     env = environment()
     run(["cmake", "-S", folder, "-B", output, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={sdk}",
-         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"], work, env)
+         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *FASTER_TO_BUILD], work, env)
     run(["ninja", "-C", output, f"-j{os.cpu_count()}"], work, env)
     leans_on_checkout(output, checkout)
     for library in elf.plugin_libraries(output):
