@@ -9,6 +9,7 @@
 #include "ir/ir_table.h"
 #include "pass/dump.h"
 #include "registry/describe.h"
+#include "registry/lock.h"
 #include "registry/registry.h"
 
 using namespace tenon;
@@ -94,7 +95,7 @@ int pipelines(TnSession* s, TnValue* ret) {
 }
 
 int pipeline(TnSession* s, const char* name_or_file, TnValue* ret) {
-  return slot(ret, [&] { return describe_pipeline(s->b, s->registry.pipeline(name_or_file)); });
+  return slot(ret, [&] { return describe_pipeline(s->b, s->registry.pipeline(name_or_file, s->session.target())); });
 }
 
 int check_manifest(TnSession* s, const char* file, TnValue* ret) {
@@ -145,7 +146,7 @@ Stage stage_of(TnSession* s, const Value& v) {
 Pipeline pipeline_of(TnSession* s, const Value& v) {
   if (v.is_string()) {
     std::string name(v.as_string());
-    PipelineResult r = s->registry.pipeline(name);
+    PipelineResult r = s->registry.pipeline(name, s->session.target());
     raise(r.complaints, "tenon pipeline check " + name);
     return r.pipeline;
   }
@@ -260,6 +261,62 @@ int save(TnSession* s, const TnNode* module, const char* path, TnValue* ret) {
   });
 }
 
+int lock(TnSession* s, const TnValue* parts, TnValue* ret) {
+  return slot(ret, [&] {
+    const Options o(s->b, parts,
+                    {{"pipeline", OptionType::kAny, true, {}, {}, ""},
+                     row("name", OptionType::kString),
+                     row("stop_after", OptionType::kString),
+                     row("disable", OptionType::kList),
+                     row("codegen", OptionType::kString),
+                     row("linker", OptionType::kString),
+                     row("codegen_options", OptionType::kMap),
+                     row("others", OptionType::kList),
+                     row("complete", OptionType::kBool, Value(false))},
+                    "a lock");
+    LockParts p;
+    p.core_version = TENON_VERSION;
+    p.pipeline = pipeline_of(s, o["pipeline"]);
+    if (!o.text("name").empty()) p.pipeline.name = o.text("name");
+    std::vector<Stage>& stages = p.pipeline.stages;
+    if (!o.text("stop_after").empty()) stages.resize(find_stage(p.pipeline, o.text("stop_after"), "stop after") + 1);
+    for (const std::string& name : o.texts("disable"))
+      std::erase_if(stages, [pass = find_pass(s->registry, name)->full_name()](const Stage& stage) {
+        return stage.pass->full_name() == pass;
+      });
+    p.target = s->session.target();
+    const PluginInfo& codegen = s->session.codegen_plugin(o.text("codegen"));
+    p.codegen = codegen.id;
+    Map given = o["codegen_options"].is_map() ? o["codegen_options"].ref<Map>() : Map();
+    p.codegen_options =
+        complete_options(s->b, codegen.codegen->options, given, {"the code generator " + codegen.id, {}});
+    p.linker = s->session.linker_plugin(o.text("linker")).id;
+    p.others = o.texts("others");
+    p.complete = o.flag("complete");
+    if (p.complete)
+      for (const PluginInfo& plugin : s->registry.plugins())
+        if (s->session.instances().is_loaded(plugin.id)) p.others.push_back(plugin.id);
+    return s->b.string(lock_text(s->registry, p));
+  });
+}
+
+int read_lock_slot(TnSession* s, const char* text, size_t size, const char* file, const TnValue* options,
+                   TnValue* ret) {
+  return slot(ret, [&] {
+    const Options o(s->b, options,
+                    {row("use", OptionType::kBool, Value(false)), row("same_target", OptionType::kBool, Value(false))},
+                    "reading a lock");
+    LockReading r = read_lock(s->b, s->registry, TENON_VERSION, std::string(text, size), file,
+                              o.flag("same_target") ? &s->session.target() : nullptr);
+    if (o.flag("use")) {
+      raise(r.differences, "tenon pipeline check " + std::string(file));
+      s->session.set_target(r.lock.find("target")->ref<Map>());
+    }
+    return Value(
+        s->b.map({{"lock", s->b.map_value(r.lock)}, {"differences", describe_complaints(s->b, r.differences)}}));
+  });
+}
+
 }  // namespace
 
 extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
@@ -290,6 +347,8 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    import_model,
                                    compile,
                                    save,
-                                   nullptr};
+                                   nullptr,
+                                   lock,
+                                   read_lock_slot};
   return &table;
 }

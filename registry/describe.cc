@@ -13,11 +13,20 @@ Value list(const Builder& b, const Items& items, F&& f) {
 }
 
 Value describe_pass(const Builder& b, const PassInfo& pass) {
-  return b.map({{"name", b.string(pass.name)},
-                {"level", b.string(level_name(pass.level))},
-                {"summary", b.string(pass.summary)},
-                {"concurrent", Value(pass.concurrent)},
-                {"options", schemas_value(b, pass.options)}});
+  Builder::Entries e{{"name", b.string(pass.name)},
+                     {"level", b.string(level_name(pass.level))},
+                     {"summary", b.string(pass.summary)},
+                     {"concurrent", Value(pass.concurrent)},
+                     {"options", schemas_value(b, pass.options)}};
+  auto add = [&](const char* key, const std::vector<std::string>& names) {
+    if (!names.empty()) e.emplace_back(key, texts_value(b, names));
+  };
+  add("requires", pass.required);
+  add("provides", pass.provided);
+  add("invalidates", pass.invalidated);
+  add("after", pass.after);
+  add("before", pass.before);
+  return b.map(e);
 }
 
 Value describe_plugin(Session& session, const PluginInfo& p) {
@@ -39,7 +48,9 @@ Value describe_plugin(Session& session, const PluginInfo& p) {
                                      {"formats", texts_value(b, p.codegen->formats)},
                                      {"level", b.string(level_name(p.codegen->level))},
                                      {"options", schemas_value(b, p.codegen->options)}}));
-  if (p.executor) e.emplace_back("executor", b.map({{"bounded", Value(p.executor->bounded)}, {"options", schemas_value(b, p.executor->options)}}));
+  if (p.executor)
+    e.emplace_back("executor", b.map({{"bounded", Value(p.executor->bounded)},
+                                      {"options", schemas_value(b, p.executor->options)}}));
   if (p.frontend) e.emplace_back("frontend", b.map({{"extensions", texts_value(b, p.frontend->extensions)}}));
   if (p.device) e.emplace_back("device", b.map({{"kinds", texts_value(b, p.device->kinds)}}));
   if (p.loader) e.emplace_back("loader", b.map({{"formats", texts_value(b, p.loader->formats)}}));
@@ -71,17 +82,38 @@ Value describe_plugins(Session& session, Registry& registry) {
 }
 
 Value describe_pipeline(const Builder& b, const PipelineResult& result) {
+  size_t number = 0;
   Value stages = list(b, result.pipeline.stages, [&](const Stage& s) {
+    Value why = list(b, result.reasons[number++], [&](const StageReason& r) {
+      return Value(b.map({{"kind", b.string(r.kind)}, {"text", b.string(r.text)}, {"where", b.string(r.where)}}));
+    });
     return Value(b.map({{"pass", b.string(s.pass->full_name())},
                         {"level", b.string(level_name(s.pass->level))},
                         {"plugin", b.string(s.pass->plugin)},
                         {"summary", b.string(s.pass->summary)},
                         {"options", b.map_value(s.options)},
-                        {"where", b.string(s.where)}}));
+                        {"where", b.string(s.where)},
+                        {"why", why}}));
+  });
+  Value left_out = list(b, result.left_out, [&](const LeftOut& l) {
+    return Value(b.map({{"what", b.string(l.what)},
+                        {"where", b.string(l.where)},
+                        {"why", b.string(l.why)},
+                        {"unchecked", Value(l.unchecked)}}));
+  });
+  Value slots = list(b, result.slots, [&](const PipelineSlot& s) {
+    return Value(b.map({{"name", b.string(s.name)},
+                        {"where", b.string(s.where)},
+                        {"level", b.string(s.level)},
+                        {"summary", b.string(s.summary)},
+                        {"filled", Value(static_cast<int64_t>(s.filled))}}));
   });
   return b.map({{"name", b.string(result.pipeline.name)},
                 {"summary", b.string(result.pipeline.summary)},
                 {"stages", stages},
+                {"left_out", left_out},
+                {"slots", slots},
+                {"files", texts_value(b, result.files)},
                 {"complaints", describe_complaints(b, result.complaints)}});
 }
 

@@ -119,9 +119,37 @@ class ManifestReader {
     for (const Yaml& item : list.items) f(item);
   }
 
+  // A list of properties of a module, or of full names of passes.
+  std::vector<std::string> names(const Yaml& pass, std::string_view key, bool of_passes) {
+    std::vector<std::string> out = r_.texts(pass, key);
+    const Yaml* list = pass.find(key);
+    for (size_t i = 0; i < out.size() && list->items.size() == out.size(); ++i) {
+      size_t colon = out[i].find(':');
+      std::string_view plugin = std::string_view(out[i]).substr(0, colon);
+      std::string_view rest = colon == std::string::npos ? "" : std::string_view(out[i]).substr(colon + 1);
+      bool right = of_passes ? is_name(plugin, "._-") && is_name(rest, "_-") : is_name(out[i], "._-");
+      if (!right)
+        r_.complain(list->items[i],
+                    "'" + out[i] + "' is not " + (of_passes ? "the full name of a pass" : "the name of a property"),
+                    of_passes ? "write PLUGIN:PASS, such as passes-loop:simplify"
+                              : "a name is lower-case letters, digits, '-', '.' and '_', such as blocks");
+    }
+    return out;
+  }
+
   void read_passes(const Yaml& list) {
     each(list, "'passes'", [&](const Yaml& item) {
-      if (!r_.map(item, "a pass", {{"name", true}, {"level", true}, {"summary", true}, {"concurrent"}, {"options"}}))
+      if (!r_.map(item, "a pass",
+                  {{"name", true},
+                   {"level", true},
+                   {"summary", true},
+                   {"concurrent"},
+                   {"options"},
+                   {"requires"},
+                   {"provides"},
+                   {"invalidates"},
+                   {"after"},
+                   {"before"}}))
         return;
       auto pass = std::make_shared<PassInfo>();
       pass->plugin = p_.id;
@@ -140,6 +168,11 @@ class ManifestReader {
       pass->concurrent = r_.boolean(item, "concurrent", false);
       if (const Yaml* options = item.find("options"))
         pass->options = r_.option_schemas(*options, "pass '" + pass->name + "'");
+      pass->required = names(item, "requires", false);
+      pass->provided = names(item, "provides", false);
+      pass->invalidated = names(item, "invalidates", false);
+      pass->after = names(item, "after", true);
+      pass->before = names(item, "before", true);
       p_.passes.push_back(pass);
     });
   }

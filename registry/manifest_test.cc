@@ -14,10 +14,11 @@ class Manifest : public RegistryTest {
 };
 
 TEST_F(Manifest, PointsAtWhatIsNotYaml) {
-  EXPECT_EQ(complaints("id: [a\nversion: 1\n"), "m.yaml:2:8 not legal YAML: end of sequence flow not found\n");
+  EXPECT_EQ(complaints("id: [a\nversion: 1\n"),
+            "m.yaml:1:5 not legal YAML: the list that begins here is not closed; close it with ]\n");
   EXPECT_EQ(complaints("- a\n"), "m.yaml:1:1 the manifest is a map of keys and values, not a list\n");
   EXPECT_EQ(complaints("a: 1\n---\nb: 2\n"),
-            "m.yaml the file holds 2 YAML documents; leave one; '---' separates documents\n");
+            "m.yaml:2:1 a second YAML document begins here; leave one; '---' separates documents\n");
   EXPECT_EQ(lines(read_manifest(b_, path("none.yaml")).complaints),
             "none.yaml cannot read the file: No such file or directory\n");
 }

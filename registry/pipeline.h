@@ -1,34 +1,58 @@
-// Pipelines in YAML: read and checked against the manifests alone.
+// Pipelines in YAML: read, put together and checked against the manifests alone.
 //
 //   stages:
 //     - passes-loop:simplify
-//     - {pass: passes-loop:unroll, options: {max_extent: 8}}
+//     - {pass: passes-loop:unroll, options: {max_extent: 8}, when: {kind: cpu, features: [avx2]}}
+//     - {include: common.yaml}
+//     - {slot: after-fusion}
 #ifndef TENON_REGISTRY_PIPELINE_H
 #define TENON_REGISTRY_PIPELINE_H
 
-#include <map>
-
 #include "build/plugin_info.h"
-#include "registry/yaml_reader.h"
+#include "registry/config.h"
 
 namespace tenon {
 
+// Why a stage is in a pipeline, from the outermost file inwards.
+struct StageReason {
+  std::string kind;  // pipeline, include, slot or when
+  std::string text;  // the name of the pipeline, the file, the name of the slot, the condition
+  std::string where;
+};
+
+// What stands in a pipeline and does not run for this target.
+struct LeftOut {
+  std::string what;  // as it is written
+  std::string where;
+  std::string why;
+  bool unchecked = false;  // of a plugin that is not installed
+};
+
+struct PipelineSlot {
+  std::string name, where, level, summary;
+  size_t filled = 0;  // stages that run
+  bool active = true;
+};
+
 struct PipelineResult {
   Pipeline pipeline;
-  std::vector<Error> complaints;  // with file:line:col each
+  std::vector<Error> complaints;                  // with file:line:col each, in the order of the files
+  std::vector<std::vector<StageReason>> reasons;  // of each stage
+  std::vector<LeftOut> left_out;
+  std::vector<PipelineSlot> slots;
+  std::vector<std::string> files;  // that were read, the pipeline's own first
 };
-PipelineResult read_pipeline_file(const Builder& b, PluginProvider& provider, const std::string& file);
 
-// plugins.yaml: which plugins come first, and the named pipelines.
-struct ConfigFile {
-  std::string file;
-  std::vector<std::string> plugins;
-  std::vector<std::pair<std::string, Yaml>> pipelines;  // not yet checked, in the order of the file
+// What a pipeline is read with. All outlive the call.
+struct PipelineScope {
+  const Builder& b;
+  PluginProvider& provider;
+  const Config& config;
+  const Map& target;
 };
-// Throws for what is wrong outside the pipelines.
-ConfigFile read_config_file(const Builder& b, const std::string& file);
-PipelineResult check_config_pipeline(const Builder& b, PluginProvider& provider, const ConfigFile& config,
-                                     const std::string& name);
+
+// By name or file. Throws when there is no such pipeline; all else is a complaint.
+PipelineResult read_pipeline(const PipelineScope& scope, const std::string& name_or_file);
 
 // A stage as a command line gives it: "PLUGIN:PASS" or "PLUGIN:PASS{max_steps: 3}" (YAML or JSON between the braces).
 Stage parse_stage(const Builder& b, PluginProvider& provider, const std::string& text);

@@ -16,7 +16,7 @@ Registry::Registry(const Builder& b, RegistryOptions options, const void* addres
 }
 
 const Discovery& Registry::found() {
-  const ConfigFile& order = config();
+  const Config& order = config();
   std::lock_guard lock(mutex_);
   if (discovery_) return *discovery_;
   discovery_ = discover(b_, dirs_);
@@ -45,14 +45,17 @@ const PluginInfo* Registry::find(std::string_view id) {
   return place->second.get();
 }
 
-const ConfigFile& Registry::config() {
+const Config& Registry::config() {
   std::lock_guard lock(mutex_);
   if (config_) return *config_;
-  std::string file = options_.config;
+  std::vector<std::string> files;
   std::error_code error;
-  if (file.empty() && !installation_.empty() && std::filesystem::exists(installation_ + "/plugins.yaml", error))
-    file = installation_ + "/plugins.yaml";
-  config_ = file.empty() ? ConfigFile{"the configuration", {}, {}} : read_config_file(b_, file);
+  if (!options_.config.empty()) files.push_back(options_.config);
+  if (files.empty() && !installation_.empty() && std::filesystem::exists(installation_ + "/plugins.yaml", error))
+    files.push_back(installation_ + "/plugins.yaml");
+  if (options_.config.empty() && options_.search_defaults)
+    if (std::string own = user_config_file(); !own.empty()) files.push_back(own);
+  config_ = read_config(b_, files);
   return *config_;
 }
 
@@ -72,17 +75,10 @@ std::vector<std::string> Registry::searched() const {
   return out;
 }
 
-std::vector<std::string> Registry::pipeline_names() {
-  std::vector<std::string> out;
-  for (const auto& [name, body] : config().pipelines) out.push_back(name);
-  return out;
-}
+std::vector<std::string> Registry::pipeline_names() { return config().names(); }
 
-PipelineResult Registry::pipeline(const std::string& name_or_file) {
-  bool is_file =
-      name_or_file.find('/') != std::string::npos || name_or_file.ends_with(".yaml") || name_or_file.ends_with(".yml");
-  if (is_file) return read_pipeline_file(b_, *this, name_or_file);
-  return check_config_pipeline(b_, *this, config(), name_or_file);
+PipelineResult Registry::pipeline(const std::string& name_or_file, const Map& target) {
+  return read_pipeline({b_, *this, config(), target}, name_or_file);
 }
 
 }  // namespace tenon

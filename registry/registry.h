@@ -16,8 +16,8 @@ namespace tenon {
 
 struct RegistryOptions {
   std::vector<std::string> plugin_dirs;  // searched first
-  std::string config;                    // a plugins.yaml instead of the installation's
-  bool search_defaults = true;           // TENON_PLUGIN_PATH and the installation
+  std::string config;                    // a plugins.yaml instead of the installation's and the user's
+  bool search_defaults = true;           // TENON_PLUGIN_PATH, the installation and the user's plugins.yaml
 };
 
 class Registry : public PluginProvider {
@@ -31,12 +31,12 @@ class Registry : public PluginProvider {
 
   std::vector<std::string> searched() const;
   std::vector<std::string> pipeline_names();
-  // A name of the configuration, or the path of a YAML file. Throws when there is none.
-  PipelineResult pipeline(const std::string& name_or_file);
+  // A name of the configuration, or the path of a YAML file, for a target. Throws when there is none.
+  PipelineResult pipeline(const std::string& name_or_file, const Map& target);
 
  private:
   const Discovery& found();
-  const ConfigFile& config();
+  const Config& config();
 
   const Builder& b_;
   RegistryOptions options_;
@@ -46,7 +46,7 @@ class Registry : public PluginProvider {
   std::optional<Discovery> discovery_;
   std::optional<ManifestList> manifests_;                         // for `find`, until everything has been read
   std::map<std::string, std::unique_ptr<PluginInfo>> looked_up_;  // what `find` gave
-  std::optional<ConfigFile> config_;
+  std::optional<Config> config_;
   Runtimes runtimes_;
 };
 

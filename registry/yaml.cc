@@ -1,8 +1,10 @@
 #include "registry/yaml.h"
 
+#include <sys/stat.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -22,19 +24,30 @@ constexpr size_t kMaxBytes = 16u << 20;
 // value, also of empty ones and of aliases.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(const std::string& file) : file_(file) {}
+  TreeBuilder(const std::string& text, const std::string& file) : text_(text), file_(file) {}
 
-  Yaml take() { return std::move(root_); }
+  Yaml take() {
+    refuse_open_quote();
+    return std::move(root_);
+  }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  // The list or map that is being read.
+  const Yaml* innermost() const { return open_.empty() ? nullptr : &open_.back().node; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > 1)
+      throw Error(TN_ERROR_PARSE, "a second YAML document begins here", yaml_where(file_, make(mark)),
+                  "leave one; '---' separates documents");
+  }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(make(mark), anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(make_empty(mark), anchor); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     Yaml node = make(mark);
     node.kind = Yaml::Kind::kScalar;
     node.text = value;
     node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
+    last_scalar_ = mark;
     add(std::move(node), anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -72,11 +85,43 @@ class TreeBuilder : public YAML::EventHandler {
     size_t count;
   };
 
-  Yaml make(const YAML::Mark& mark) {
+  static Yaml make(const YAML::Mark& mark) {
     Yaml node;
     node.line = mark.line + 1;
     node.column = mark.column + 1;
     return node;
+  }
+  // What is left empty is reported where the next thing stands; it is better shown at its own dash or key.
+  Yaml make_empty(const YAML::Mark& mark) {
+    Yaml node = make(mark);
+    auto at = std::min(static_cast<size_t>(std::max(mark.pos, 0)), text_.size());
+    if (at < text_.size() && (text_[at] == '~' || text_[at] == 'n' || text_[at] == 'N')) return node;
+    size_t end = text_.find_last_not_of(" \t\r\n", at == 0 ? 0 : at - 1);
+    if (end != std::string::npos && text_[end] == '-') {
+      size_t line_start = text_.rfind('\n', end);
+      node.line =
+          static_cast<int>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(end), '\n')) + 1;
+      node.column = static_cast<int>(line_start == std::string::npos ? end : end - line_start - 1) + 1;
+    } else if (!open_.empty() && open_.back().has_key && open_.back().key.line < node.line) {
+      node.line = open_.back().key.line;
+      node.column = open_.back().key.column;
+    }
+    return node;
+  }
+  // The parser takes a quoted text that runs to the end of the file as complete.
+  void refuse_open_quote() const {
+    auto at = static_cast<size_t>(std::max(last_scalar_.pos, 0));
+    if (at >= text_.size() || (text_[at] != '"' && text_[at] != '\'')) return;
+    char quote = text_[at];
+    for (size_t i = at + 1; i < text_.size(); ++i) {
+      if (quote == '"' && text_[i] == '\\') {
+        ++i;
+      } else if (text_[i] == quote) {
+        if (quote == '"' || i + 1 == text_.size() || text_[i + 1] != quote) return;
+        ++i;
+      }
+    }
+    throw Error(TN_ERROR_PARSE, "not legal YAML: a quote that is not closed", yaml_where(file_, make(last_scalar_)));
   }
   void limit(size_t more) {
     if ((count_ += more) > kMaxNodes) throw Error(TN_ERROR_LIMIT, "more than 200000 values, aliases expanded", file_);
@@ -117,8 +162,11 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
+  const std::string& text_;
   const std::string& file_;
+  YAML::Mark last_scalar_ = YAML::Mark::null_mark();
   Yaml root_;
+  int documents_ = 0;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   size_t count_ = 0;
@@ -166,18 +214,20 @@ const Yaml* Yaml::find(std::string_view key) const {
 
 Yaml parse_yaml(const std::string& text, const std::string& file) {
   if (text.size() > kMaxBytes) throw Error(TN_ERROR_LIMIT, "the file is larger than 16 MiB", file);
+  TreeBuilder builder(text, file);
   try {
     std::istringstream in(text);
     YAML::Parser parser(in);
-    Yaml tree;
-    int documents = 0;
-    for (TreeBuilder builder(file); parser.HandleNextDocument(builder); ++documents)
-      if (documents == 0) tree = builder.take();
-    if (documents > 1)
-      throw Error(TN_ERROR_PARSE, "the file holds " + std::to_string(documents) + " YAML documents", file,
-                  "leave one; '---' separates documents");
+    while (parser.HandleNextDocument(builder)) {}
+    Yaml tree = builder.take();
+    if (tree.line == 0) tree.line = tree.column = 1;  // an empty file
     return tree;
   } catch (const YAML::Exception& e) {
+    if (const Yaml* open = builder.innermost(); open && e.msg.ends_with("flow not found"))
+      throw Error(
+          TN_ERROR_PARSE,
+          "not legal YAML: the " + std::string(open->is_list() ? "list" : "map") + " that begins here is not closed",
+          yaml_where(file, *open), open->is_list() ? "close it with ]" : "close it with }");
     Yaml at;
     at.line = e.mark.line + 1;
     at.column = e.mark.column + 1;
@@ -186,6 +236,9 @@ Yaml parse_yaml(const std::string& text, const std::string& file) {
 }
 
 Yaml read_yaml(const std::string& file) {
+  struct stat status;
+  if (stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    throw Error(TN_ERROR_IO, S_ISDIR(status.st_mode) ? "it is a folder, not a file" : "it is no regular file", file);
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   if (in) text << in.rdbuf();

@@ -208,7 +208,7 @@ void Session::write_artifact_file(const Node& given, const std::string& path, st
 }
 
 Link Session::link_with(const Node& module, std::string_view linker) {
-  const PluginInfo& plugin = choose_plugin(provider_, linker, TN_LINKER, "a linker", nullptr);
+  const PluginInfo& plugin = linker_plugin(linker);
   PluginInstances::Use use = instances_->use(plugin, TN_LINKER);
   auto* table = static_cast<const TnLinker*>(use.table);
   if (!TN_HAS(table, link)) throw Error(TN_ERROR_PLUGIN, "the linker '" + plugin.id + "' has no slot link");
@@ -220,7 +220,11 @@ Link Session::link_with(const Node& module, std::string_view linker) {
   };
 }
 
-Map Session::generate(const Node& module, std::string_view codegen, const Map& options) {
+const PluginInfo& Session::linker_plugin(std::string_view id) {
+  return choose_plugin(provider_, id, TN_LINKER, "a linker", nullptr);
+}
+
+const PluginInfo& Session::codegen_plugin(std::string_view id) {
   const Value* kind = environment_.target.find("kind");
   auto accepts = [&](const PluginInfo& p) {
     if (p.codegen->level != Level::kLoop) return false;
@@ -228,7 +232,11 @@ Map Session::generate(const Node& module, std::string_view codegen, const Map& o
       if (kind && t == kind->as_string()) return true;
     return false;
   };
-  const PluginInfo& plugin = choose_plugin(provider_, codegen, TN_CODEGEN, "a code generator", accepts);
+  return choose_plugin(provider_, id, TN_CODEGEN, "a code generator", accepts);
+}
+
+Map Session::generate(const Node& module, std::string_view codegen, const Map& options) {
+  const PluginInfo& plugin = codegen_plugin(codegen);
   Value complete =
       complete_options(builder_, plugin.codegen->options, options, {"the code generator " + plugin.id, {}});
   PluginInstances::Use use = instances_->use(plugin, TN_CODEGEN);

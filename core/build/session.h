@@ -55,6 +55,10 @@ class Session : public PassSource {
   // A map from each public function's name to a function value. An empty executor id: the first that is installed. What
   // the module's payloads implement is found like an external function.
   Map load(const Node& module, std::string_view executor, const Map& options);
+  // The plugin that generates code or links: the one of this id; for an empty one the first, for the kind of the
+  // target.
+  const PluginInfo& codegen_plugin(std::string_view id);
+  const PluginInfo& linker_plugin(std::string_view id);
   // The payload of a code generator. An empty id: the first for the kind of the target.
   Map generate(const Node& module, std::string_view codegen, const Map& options);
 

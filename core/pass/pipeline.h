@@ -22,6 +22,9 @@ struct PassInfo {
   bool concurrent = false;  // calls for different functions may run at the same time
   std::string summary;
   OptionSchemas options;
+  // How it fits into a pipeline: properties of a module by name, and full names of passes that it must come after or
+  // before where they are in the pipeline.
+  std::vector<std::string> required, provided, invalidated, after, before;
   std::string full_name() const { return plugin + ":" + name; }
 };
 using PassRef = std::shared_ptr<const PassInfo>;

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diag/render.h"
-#include "tool.h"
+#include "lock_file.h"
 
 namespace tenon::tool {
 
@@ -39,6 +39,10 @@ std::vector<Error> check_file(const CompilerSession& session, const Common& comm
   try {
     if (base_name(file) == "manifest.yaml") return errors_of(session.check_manifest(file));
     if (base_name(file) == "plugins.yaml") return check_config(common, file);
+    if (!file.ends_with(".so") && is_lock(file)) {
+      LockFile lock = read_lock_file(file);
+      return errors_of(*session.read_lock(lock.text, lock.name, Value()).find("differences"));
+    }
     if (file.ends_with(".yaml") || file.ends_with(".yml")) return errors_of(*session.pipeline(file).find("complaints"));
     session.verify(read_module(session, file));
     return {};

@@ -21,6 +21,11 @@ Option Option::one_of(const std::vector<std::string>& words) {
   return *this;
 }
 
+Option Option::count(int n) {
+  option_->expected(n);
+  return *this;
+}
+
 Option Option::positive() {
   option_->check(CLI::PositiveNumber);
   return *this;
@@ -41,7 +46,7 @@ Option Command::add_option(const std::string& names, std::string& to, const std:
 
 Option Command::add_option(const std::string& names, std::vector<std::string>& to, const std::string& help) {
   CLI::Option* option = app_->add_option(names, to, help);
-  if (names[0] == '-') option->expected(1)->take_all();
+  if (names[0] == '-') option->expected(1)->take_all()->allow_extra_args(false);
   return Option(option);
 }
 

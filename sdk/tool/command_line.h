@@ -30,6 +30,7 @@ class Option {
   Option type_name(const std::string& name);
   Option required();
   Option one_of(const std::vector<std::string>& words);
+  Option count(int n);  // of the arguments that a vector takes
   Option positive();
 
  private:

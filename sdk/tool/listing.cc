@@ -1,8 +1,7 @@
-// tenon plugin and tenon pipeline: what is installed, from the manifests alone.
+// tenon plugin: what is installed, from the manifests alone.
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "diag/render.h"
 #include "tool.h"
 
 namespace tenon::tool {
@@ -72,24 +71,6 @@ Json find_plugin(const CompilerSession& session, const Json& all, const std::str
   return nullptr;
 }
 
-void show_pipeline(const Json& p) {
-  std::printf("%s%s%s\n", text(p, "name").c_str(), text(p, "summary").empty() ? "" : ": ", text(p, "summary").c_str());
-  int number = 0;
-  for (const Json& stage : p["stages"])
-    std::printf("  %03d %-36s %-6s %s\n", ++number, text(stage, "pass").c_str(), text(stage, "level").c_str(),
-                stage["options"].empty() ? "" : stage["options"].dump().c_str());
-}
-
-int show_complaints(const Json& complaints, bool json) {
-  int code = kOk;
-  for (const Json& c : complaints) {
-    Error e(c["code"].get<int32_t>(), text(c, "message"), text(c, "where"), text(c, "hint"));
-    if (!json) std::fputs(render_error(e).c_str(), stderr);
-    code = std::max(code, exit_code_of(e));
-  }
-  return code;
-}
-
 }  // namespace
 
 namespace {
@@ -136,32 +117,6 @@ Run add_plugin(Command& app, std::shared_ptr<Common> common) {
     else
       show_plugin(plugin);
     return int{kOk};
-  };
-}
-
-Run add_pipeline(Command& app, std::shared_ptr<Common> common) {
-  auto name = std::make_shared<std::string>();
-  Command* list = app.add_command("list", "the named pipelines");
-  Command* show = app.add_command("show", "the stages of a pipeline with their options");
-  Command* check = app.add_command("check", "check a pipeline against the installed manifests");
-  for (Command* sub : {show, check}) sub->add_option("NAME|FILE", *name, "the pipeline").required();
-  return [=] {
-    auto session = common->open();
-    if (list->parsed()) {
-      Json names = to_json(session->pipelines());
-      if (common->json) print_line(names.dump(2));
-      for (const Json& n : names)
-        if (!common->json) print_line(n.get<std::string>());
-      return int{kOk};
-    }
-    Json pipeline = to_json(session->pipeline(*name));
-    if (common->json) print_line(pipeline.dump(2));
-    int code = show_complaints(pipeline["complaints"], common->json);
-    if (common->json) return code;
-    if (show->parsed() && code == kOk) show_pipeline(pipeline);
-    if (check->parsed() && code == kOk)
-      print_line(*name + ": ok, " + std::to_string(pipeline["stages"].size()) + " stages");
-    return code;
   };
 }
 

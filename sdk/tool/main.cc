@@ -20,7 +20,7 @@ constexpr Verb kVerbs[] = {
     {"run", "run a function of a module and show what it computes", add_run},
     {"check", "check files: modules, pipelines, manifests", add_check},
     {"plugin", "plugins: list, info, new, check", add_plugin},
-    {"pipeline", "what pipelines there are: list, show, check", add_pipeline},
+    {"pipeline", "pipelines and locks: list, show, check, lock, explain, diff", add_pipeline},
 };
 
 std::string joined(const std::vector<std::string>& parts) {

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -47,24 +46,6 @@ void show_check(const Map& check) {
                not_checked.size());
 }
 
-std::vector<std::string> planned(const CompilerSession& session, const PassOptions& o, const std::string& pipeline) {
-  std::vector<std::string> out;
-  auto add = [&](const std::string& pass, const std::string& text) {
-    if (std::find(o.disable.begin(), o.disable.end(), pass) == o.disable.end()) out.push_back(text);
-  };
-  for (const std::string& pass : o.passes) add(pass.substr(0, pass.find('{')), pass);
-  if (pipeline.empty() || pipeline == "none") return out;
-  Map described = session.pipeline(pipeline);
-  for (const Value& v : described.find("stages")->ref<Array>()) {
-    const Map& stage = v.ref<Map>();
-    std::string pass(stage.find("pass")->as_string());
-    const Value* options = stage.find("options");
-    bool plain = !options || !options->is_map() || options->ref<Map>().empty();
-    add(pass, plain ? pass : pass + " " + to_json(*options).dump());
-  }
-  return out;
-}
-
 }  // namespace
 
 void PassOptions::add_to(Command& app) {
@@ -95,6 +76,11 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
     throw UsageError("--pass and --pipeline exclude each other", "put the passes into the pipeline's file");
   std::string source = path, start_from = o.start_from;
   std::string pipeline = !o.pipeline.empty() ? o.pipeline : o.passes.empty() ? default_pipeline : "";
+  std::vector<Value> stages, disabled;
+  for (const std::string& pass : o.passes) stages.push_back(b.string(pass));
+  for (const std::string& pass : o.disable) disabled.push_back(b.string(pass));
+  bool named = o.locked.is_none() && !pipeline.empty() && pipeline != "none";
+  Value plan = !o.locked.is_none() ? o.locked : named ? b.string(pipeline) : Value(b.array(stages));
   bool nothing_left = false;
   if (is_file(o.start_from)) {
     long number = dump_number(o.start_from);
@@ -103,29 +89,22 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
                        "name a file that --dump-dir wrote, such as 003-passes-loop-simplify.py");
     source = o.start_from;
     start_from = std::to_string(number + 1);
-    if (!pipeline.empty() && pipeline != "none")
-      nothing_left = static_cast<size_t>(number) >= session.pipeline(pipeline).find("stages")->ref<Array>().size();
-    else
-      nothing_left = static_cast<size_t>(number) >= o.passes.size();
+    Array all = named ? session.pipeline(pipeline).find("stages")->ref<Array>() : plan.ref<Array>();
+    nothing_left = static_cast<size_t>(number) >= all.size();
   }
   if (source.empty()) throw UsageError("a module is needed", "tenon opt MODULE.py --pass PLUGIN:PASS");
-  std::vector<std::string> plan = planned(session, o, pipeline);
   Node module = read_module(session, source, o.constants);
-  if (nothing_left || pipeline == "none" || (pipeline.empty() && o.passes.empty())) {
+  if (nothing_left || (plan.is_array() && plan.ref<Array>().empty())) {
     if (!o.no_verify) session.verify(module);
     return {module, module, b.array({}), plan, Value()};
   }
-  std::vector<Value> stages, disabled;
-  for (const std::string& pass : o.passes) stages.push_back(b.string(pass));
-  for (const std::string& pass : o.disable) disabled.push_back(b.string(pass));
   Builder::Entries options{{"verify", Value(!o.no_verify)}, {"disable", b.array(disabled)}};
   if (!o.dump_dir.empty()) options.emplace_back("dump_dir", b.string(o.dump_dir));
   if (!o.stop_after.empty()) options.emplace_back("stop_after", b.string(o.stop_after));
   if (!start_from.empty()) options.emplace_back("start_from", b.string(start_from));
   if (o.check_each) options.emplace_back("check_each", Value(true));
   try {
-    Map result =
-        session.run_pipeline(module, pipeline.empty() ? Value(b.array(stages)) : b.string(pipeline), b.map(options));
+    Map result = session.run_pipeline(module, plan, b.map(options));
     show_diagnostics(session.diagnostics(), common.json);
     if (o.verbose) show_records(*result.find("passes"));
     const Value* check = result.find("check");

@@ -11,6 +11,7 @@ struct PassOptions {
   std::string pipeline;             // a name, a file, or "none"
   std::string dump_dir, stop_after, start_from;
   std::vector<std::string> disable, constants;
+  Value locked;  // the stages of a lock, an array of {pass, options}, instead of the above
   bool no_verify = false;
   bool check_each = false;
   bool verbose = false;
@@ -23,9 +24,8 @@ struct PassesResult {
   Node input;  // as it was read
   Node module;
   Value records;  // an array of maps, see TnCompiler.run_pipeline
-  // The whole pipeline, what was left out apart: "PLUGIN:PASS {options}". The same for a run that goes on from a dump.
-  std::vector<std::string> plan;
-  Value check;  // likewise; none without --check-each
+  Value plan;     // the whole pipeline, as run_pipeline takes it; the same for a run that goes on from a dump
+  Value check;    // likewise; none without --check-each
 };
 
 // The report of a verb with what --check-each found.

@@ -41,8 +41,10 @@ typedef struct TnCompiler {
   int (*load_plugin)(TnSession* session, const char* id, TnValue* ret);
   /* The named pipelines: an array of strings. */
   int (*pipelines)(TnSession* session, TnValue* ret);
-  /* A pipeline by name or file: a map {name, summary, stages: [{pass, level, plugin, summary, options, where}],
-   * complaints: [{message, where, hint}]}; loads nothing. Fails when the name or the file does not exist. */
+  /* A pipeline by name or file, for the session's target: a map {name, summary, stages: [{pass, level, plugin, summary,
+   * options, where, why: [{kind, text, where}]}], left_out: [{what, where, why, unchecked}], slots: [{name, where, level,
+   * summary, filled}], files, complaints: [{message, where, hint}]}; loads nothing. `why` says from the outside in how a
+   * stage came into the pipeline: kind is pipeline, include, slot or when. Fails when the name or the file does not exist. */
   int (*pipeline)(TnSession* session, const char* name_or_file, TnValue* ret);
   /* Whether a manifest is right: an array of complaints. */
   int (*check_manifest)(TnSession* session, const char* file, TnValue* ret);
@@ -101,6 +103,23 @@ typedef struct TnCompiler {
   int (*save)(TnSession* session, const TnNode* module, const char* path, TnValue* ret);
   /* TnRuntime.instantiate with the devices and loaders of the installed plugins, and the registered functions as imports. */
   int (*instantiate)(TnSession* session, const char* path, const TnValue* options, TnValue* ret);
+  /* How a module is compiled, as text that is the same for the same inputs: every plugin that takes part with the digests of
+   * its files, every stage with all its options, the target and the versions. `parts`: a map with
+   *   pipeline         string or array   as run_pipeline takes it; required
+   *   name             string   of the pipeline; that of the file
+   *   stop_after       string   as for run_pipeline
+   *   disable          array    likewise
+   *   codegen, linker  string   ids of plugins; the first that would be taken
+   *   codegen_options  map
+   *   others           array    ids of further plugins that take part
+   *   complete         bool     the session has compiled just this: all plugins that it loaded take part; false */
+  int (*lock)(TnSession* session, const TnValue* parts, TnValue* ret);
+  /* Compares a lock with what is installed: a map {lock: what it says, differences: [{message, where, hint}]}. `file` is for
+   * places in messages. `options`: none, or a map with any of
+   *   use          bool   fail with the first difference, and make the lock's target that of the session; false
+   *   same_target  bool   another target than the session's is a difference; false */
+  int (*read_lock)(TnSession* session, const char* text, size_t size, const char* file, const TnValue* options,
+                   TnValue* ret);
 } TnCompiler;
 
 TN_EXPORT const TnCompiler* tn_compiler(void);

@@ -29,6 +29,10 @@ class CompilerSession {
   void load_plugin(const std::string& id) const { invoke(c_->load_plugin, id.c_str()); }
   Value pipelines() const { return invoke(c_->pipelines); }
   Map pipeline(const std::string& name_or_file) const { return map(invoke(c_->pipeline, name_or_file.c_str())); }
+  std::string lock(const Value& parts) const { return std::string(invoke(c_->lock, parts.ptr()).as_string()); }
+  Map read_lock(std::string_view text, const std::string& file, const Value& options) const {
+    return map(invoke(c_->read_lock, text.data(), text.size(), file.c_str(), options.ptr()));
+  }
   Value check_manifest(const std::string& file) const { return invoke(c_->check_manifest, file.c_str()); }
   Map target() const { return map(invoke(c_->target)); }
 
