@@ -317,6 +317,13 @@ int read_lock_slot(TnSession* s, const char* text, size_t size, const char* file
   });
 }
 
+int instantiate(TnSession* s, const char* path, const TnValue* options, TnValue* ret) {
+  return slot(ret, [&] {
+    Map given = options && options->type_index == TN_MAP ? Value::view(*options).ref<Map>() : s->b.map({});
+    return s->session.instantiate(path, given);
+  });
+}
+
 }  // namespace
 
 extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
@@ -347,7 +354,7 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    import_model,
                                    compile,
                                    save,
-                                   nullptr,
+                                   instantiate,
                                    lock,
                                    read_lock_slot};
   return &table;

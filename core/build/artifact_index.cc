@@ -144,6 +144,13 @@ ElfSection constants_section(const ArtifactParts& parts) {
   return section;
 }
 
+ElfSection payloads_section(const ArtifactParts& parts) {
+  ElfSection section{rt::kPayloadsSection, 4096, {}, 4096};
+  for (const Payload& p : parts.payloads)
+    if (!p.is_object()) section.parts.emplace_back(static_cast<const char*>(p.bytes->data), p.bytes->size);
+  return section;
+}
+
 Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   Builder::Entries functions;
   const Value* exports = parts.payload.find("exports");
@@ -179,7 +186,9 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
     const Value* imports = payload.find("imports");
     return imports ? *imports : Value(b.array({}));
   };
-  Builder::Entries index{{"version", rt::kArtifactVersion},
+  const ElfSection foreign = payloads_section(parts);
+  const std::vector<uint64_t> places = part_offsets(foreign);
+  Builder::Entries index{{"version", foreign.parts.empty() ? rt::kArtifactVersion : rt::kNewestArtifactVersion},
                          {"signatures", b.string(print_text(b, Value(signatures(b, parts.module))))},
                          {"functions", Value(b.map(functions))},
                          {"imports", imports_of(parts.payload)},
@@ -187,13 +196,19 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
                          {"target", Value(b.map_value(parts.target))},
                          {"lock", b.string(parts.lock)}};
   std::vector<Value> payloads;
-  for (const Payload& p : parts.payloads)
-    payloads.push_back(b.map({{"codegen", b.string(p.codegen)},
-                              {"format", b.string(p.format)},
-                              {"digest", b.string(p.bytes->digest)},
-                              {"functions", Value(p.exports)},
-                              {"imports", imports_of(p.map)},
-                              {"constants", constants_of(p.map)}}));
+  size_t place = 0;
+  for (const Payload& p : parts.payloads) {
+    Builder::Entries about{{"codegen", b.string(p.codegen)},      {"format", b.string(p.format)},
+                           {"digest", b.string(p.bytes->digest)}, {"functions", Value(p.exports)},
+                           {"imports", imports_of(p.map)},        {"constants", constants_of(p.map)}};
+    if (!p.is_object()) {
+      about.emplace_back("offset", static_cast<int64_t>(places[place++]));
+      about.emplace_back("size", static_cast<int64_t>(p.bytes->size));
+      about.emplace_back("device", b.string(p.device));
+      if (const Value* r = p.map.find("requirements"); r && r->is_map()) about.emplace_back("requirements", *r);
+    }
+    payloads.push_back(b.map(about));
+  }
   if (!payloads.empty()) index.emplace_back("payloads", Value(b.array(payloads)));
   return b.map(index);
 }

@@ -14,6 +14,8 @@ std::string encode_value(const Value& value);
 
 // The section that holds the constants of all payloads, in their order, that of the module's code first.
 ElfSection constants_section(const ArtifactParts& parts);
+// The section of the payloads that are no objects, each at the begin of a page.
+ElfSection payloads_section(const ArtifactParts& parts);
 
 }  // namespace tenon
 #endif

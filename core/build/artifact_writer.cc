@@ -73,12 +73,15 @@ void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& li
     write_file(code_file, payload_bytes(parts.payload));
     std::vector<Value> objects{b.string(code_file)};
     for (size_t i = 0; i < parts.payloads.size(); ++i) {
+      if (!parts.payloads[i].is_object()) continue;
       objects.push_back(b.string(files.make(("." + std::to_string(i) + ".o").c_str())));
       write_file(std::string(objects.back().as_string()), payload_bytes(parts.payloads[i].map));
     }
     objects.push_back(b.string(data_file));
-    write_elf_object(data_file,
-                     {{rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts)});
+    std::vector<ElfSection> sections{
+        {rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts)};
+    if (ElfSection foreign = payloads_section(parts); !foreign.parts.empty()) sections.push_back(std::move(foreign));
+    write_elf_object(data_file, sections);
     link(b.array(objects), linked);
     seal(linked);
   } catch (const Error& e) {

@@ -38,6 +38,16 @@ std::string complaint(const Map& p) {
   if (!are_texts(p.find("imports"))) return "its imports are no list of names";
   if (!are_texts(p.find("symbols"))) return "its symbols are no list of names";
   if (!are_constants(p.find("constants"))) return "its constants are no list of constants";
+  const Value *device = p.find("device"), *requirements = p.find("requirements");
+  DLDevice ignored;
+  TnValue error{TN_NONE, 0, {0}};
+  if (device && !device->is_none() &&
+      (!device->is_string() ||
+       tn_runtime()->device_number(std::string(device->as_string()).c_str(), &ignored, &error))) {
+    tn_value_release(&error);
+    return "its device is no name of one, such as com.vendor.npu:0";
+  }
+  if (requirements && !requirements->is_none() && !requirements->is_map()) return "its requirements are no map";
   return "";
 }
 
@@ -110,9 +120,13 @@ std::vector<Payload> attached_payloads(const ir::Module& module) {
     const Value *codegen = map.find("codegen"), *bytes = map.find("bytes"), *size = map.find("size");
     if (!codegen || !codegen->is_string()) refuse("it does not say which code generator made it");
     if (!bytes || bytes->type_index() != TN_CONSTANT) refuse("it has no bytes");
-    Payload p{map, std::string(codegen->as_string()), std::string(map.find("format")->as_string()),
+    Payload p{map,
+              std::string(codegen->as_string()),
+              std::string(map.find("format")->as_string()),
               Constant::share(reinterpret_cast<const TnConstant*>(bytes->raw().as.object)),
-              map.find("exports")->ref<Map>()};
+              map.find("exports")->ref<Map>(),
+              ""};
+    if (const Value* device = map.find("device"); device && device->is_string()) p.device = device->as_string();
     if (size && (!size->is_int() || static_cast<uint64_t>(size->as_int()) != p.bytes->size))
       refuse("its bytes are not of the size that it says");
     for (const Map::Entry& e : p.exports) {
@@ -152,13 +166,9 @@ void check_objects(const Map& code, const std::vector<Payload>& payloads) {
     }
   };
   if (code) add(code, "the module's own code");
-  for (const Payload& p : payloads)
-    if (p.format != kObjectFormat)
-      throw Error(TN_ERROR_UNSUPPORTED,
-                  "the payload of '" + p.codegen + "' has the format '" + p.format + "', which cannot run here", {},
-                  "what can be linked is " + std::string(kObjectFormat));
   for (size_t i = 0; i < payloads.size(); ++i)
-    add(payloads[i].map, "payload " + std::to_string(i) + " (of '" + payloads[i].codegen + "')");
+    if (payloads[i].is_object())
+      add(payloads[i].map, "payload " + std::to_string(i) + " (of '" + payloads[i].codegen + "')");
 }
 
 }  // namespace tenon

@@ -20,7 +20,11 @@ struct Payload {
   std::string codegen;  // the plugin that made it
   std::string format;
   Constant bytes;
-  Map exports;  // name of a function -> symbol of its entry
+  Map exports;         // name of a function -> symbol of its entry
+  std::string device;  // where it runs; "" in the host
+
+  // Linked into the artifact; all else travels as it is, for a loader.
+  bool is_object() const { return format == kObjectFormat; }
 };
 
 // The bytes of a payload as a code generator gives them, or as a module holds them.
@@ -35,13 +39,15 @@ Map complete_payload(const Builder& b, ConstantStore& store, const Map& payload,
 // function that two of them implement.
 std::vector<Payload> attached_payloads(const ir::Module& module);
 
-// Whether the payloads are objects that can be linked together: each defines the symbols of its exports, and none a symbol that another
-// defines. `code` is the payload of the module's own code, or null.
+// Whether those payloads that are objects can be linked together: each defines the symbols of its exports, and none a symbol
+// that another defines. `code` is the payload of the module's own code, or null.
 void check_objects(const Map& code, const std::vector<Payload>& payloads);
 
-// The functions of one payload, made callable in this process. `link` as write_artifact takes it.
+// The functions of one payload, made callable in this process. `link` as write_artifact takes it, for an object;
+// `find_plugins` as TnRuntime.instantiate takes it, for all else.
 Map open_payload(const Builder& b, const Payload& payload, const Map& imports,
-                 const std::function<void(const Array& objects, const std::string& output)>& link);
+                 const std::function<void(const Array& objects, const std::string& output)>& link,
+                 const Value& find_plugins);
 
 }  // namespace tenon
 #endif

@@ -62,10 +62,65 @@ class MemoryFile {
   int fd_;
 };
 
+// What a loader reads of a payload, kept alive by an object.
+struct Lent {
+  Payload payload;
+  Map imports;
+  Value requirements;
+  Value exports;
+  std::vector<TnBlob> constants;
+  std::vector<TnFunction*> functions;
+  TnPayload c;
+};
+
+Value lend(const Builder& b, const Payload& payload, const Map& imports, const TnPayload** out) {
+  auto lent = std::make_unique<Lent>(Lent{payload, imports, {}, Value(payload.exports), {}, {}, {}});
+  if (const Value* r = payload.map.find("requirements")) lent->requirements = *r;
+  if (const Value* list = payload.map.find("constants"); list && list->is_array())
+    for (const Value& v : list->ref<Array>()) {
+      auto* constant = reinterpret_cast<const TnConstant*>(v.raw().as.object);
+      lent->constants.push_back({constant->data, constant->size});
+    }
+  if (const Value* list = payload.map.find("imports"); list && list->is_array())
+    for (const Value& name : list->ref<Array>()) {
+      const Value* f = imports.find(name.as_string());
+      lent->functions.push_back(f ? reinterpret_cast<TnFunction*>(f->raw().as.object) : nullptr);
+    }
+  lent->c = {sizeof(TnPayload),
+             lent->payload.format.c_str(),
+             lent->payload.device.c_str(),
+             lent->payload.codegen.c_str(),
+             lent->payload.bytes->data,
+             lent->payload.bytes->size,
+             lent->requirements.ptr(),
+             lent->exports.ptr(),
+             lent->constants.data(),
+             lent->constants.size(),
+             lent->functions.data(),
+             lent->functions.size()};
+  *out = &lent->c;
+  Value owner = call([&](TnValue* ret) {
+    return b.runtime()->function(nullptr, lent.get(), [](void* p) { delete static_cast<Lent*>(p); }, ret);
+  });
+  (void)lent.release();
+  return owner;
+}
+
+Map load_payload(const Builder& b, const Payload& payload, const Map& imports, const Value& find_plugins) {
+  const TnPayload* c = nullptr;
+  Value owner = lend(b, payload, imports, &c);
+  Value options = find_plugins.is_none() ? Value() : Value(b.map({{"find_plugins", find_plugins}}));
+  Value loaded =
+      call([&](TnValue* ret) { return b.runtime()->payload_load(c, owner.raw().as.object, options.ptr(), ret); });
+  return loaded.ref<Map>().find("functions")->ref<Map>();
+}
+
 }  // namespace
 
-Map open_payload(const Builder& b, const Payload& payload, const Map& imports, const Link& link) {
+Map open_payload(const Builder& b, const Payload& payload, const Map& imports, const Link& link,
+                 const Value& find_plugins) {
   try {
+    if (!payload.is_object()) return load_payload(b, payload, imports, find_plugins);
     std::string bytes;
     {
       TemporaryFolder folder;

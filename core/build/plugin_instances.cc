@@ -56,6 +56,12 @@ PluginInstances::Use PluginInstances::use(const PluginInfo& plugin, const char* 
   return {table, e.instance};
 }
 
+PluginInstances::Whole PluginInstances::whole(const PluginInfo& plugin) {
+  std::lock_guard lock(mutex_);
+  Entry& e = entry(plugin);
+  return {e.table, e.instance};
+}
+
 bool PluginInstances::is_loaded(const std::string& id) {
   std::lock_guard lock(mutex_);
   for (const Entry& e : entries_)

@@ -25,6 +25,12 @@ class PluginInstances {
     void* instance = nullptr;
   };
   Use use(const PluginInfo& plugin, const char* capability);
+  // The plugin's own table, and its instance.
+  struct Whole {
+    const TnPlugin* table = nullptr;
+    void* instance = nullptr;
+  };
+  Whole whole(const PluginInfo& plugin);
   // True once the library has been opened and the instance made.
   bool is_loaded(const std::string& id);
 

@@ -1,5 +1,7 @@
 #include "build/session.h"
 
+#include <algorithm>
+
 #include "arith/analyzer.h"
 #include "build/artifact_writer.h"
 #include "build/canonical.h"
@@ -116,10 +118,56 @@ Map Session::imports(const Node& module) {
                     "the external function '" + std::string(e.key()) +
                         "' is registered, and a payload of the module (of '" + payload.codegen + "') implements it too",
                     {}, "register the function under another name");
-    for (const Map::Entry& e : open_payload(builder_, payload, builder_.map(entries), link_with(module, "")))
+    Link link = payload.is_object() ? link_with(module, "") : Link();
+    for (const Map::Entry& e : open_payload(builder_, payload, builder_.map(entries), link, find_plugins()))
       entries.emplace_back(std::string(e.key()), e.value());
   }
   return builder_.map(entries);
+}
+
+// Those plugins whose manifests say that they load the format, or open devices of the kind.
+Value Session::find_plugins() {
+  return call([&](TnValue* ret) {
+    return tn_runtime()->function(
+        [](void* self, const TnValue* args, int32_t n, TnValue* r) -> int {
+          auto& session = *static_cast<Session*>(static_cast<TnFunction*>(self)->context);
+          return guard(tn_runtime(), r, [&]() -> Value {
+            if (n != 2) throw Error(TN_ERROR_ARGUMENT, "a format and a device are expected");
+            const std::string format(string_view_of(args[0])), device(string_view_of(args[1]));
+            const std::string kind = device.substr(0, device.find(':'));
+            auto is_among = [](const std::string& text, const std::vector<std::string>& list) {
+              return std::find(list.begin(), list.end(), text) != list.end();
+            };
+            const std::string stem = format.substr(0, format.rfind('/'));
+            auto reads = [&](const LoaderInfo& loader) {  // or another revision, which the message names
+              for (const std::string& f : loader.formats)
+                if (f.substr(0, f.rfind('/')) == stem) return true;
+              return false;
+            };
+            std::vector<Value> found;
+            for (const PluginInfo& p : session.provider_.plugins()) {
+              if (!(p.loader && reads(*p.loader)) && !(p.device && is_among(kind, p.device->kinds))) continue;
+              PluginInstances::Whole whole = session.instances_->whole(p);
+              found.push_back(
+                  call([&](TnValue* v) { return tn_runtime()->plugin_wrap(whole.table, whole.instance, nullptr, v); }));
+            }
+            return Value(session.builder_.array(found));
+          });
+        },
+        this, nullptr, ret);
+  });
+}
+
+Value Session::instantiate(const std::string& path, const Map& options) {
+  Map all = options;
+  if (!all.find("find_plugins")) all = builder_.with(all, "find_plugins", find_plugins());
+  if (!all.find("imports")) {
+    Builder::Entries entries;
+    for (const auto& [name, function] : functions_) entries.emplace_back(name, function);
+    all = builder_.with(all, "imports", Value(builder_.map(entries)));
+  }
+  Value given(all);
+  return call([&](TnValue* ret) { return tn_runtime()->instantiate(path.c_str(), given.ptr(), ret); });
 }
 
 void Session::register_function(const std::string& name, const Value& function) {

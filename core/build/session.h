@@ -59,6 +59,9 @@ class Session : public PassSource {
   // target.
   const PluginInfo& codegen_plugin(std::string_view id);
   const PluginInfo& linker_plugin(std::string_view id);
+  // TnRuntime.instantiate of an artifact, with the devices and loaders of the installed plugins; the session outlives what
+  // it gives. `options` are completed.
+  Value instantiate(const std::string& path, const Map& options);
   // The payload of a code generator. An empty id: the first for the kind of the target.
   Map generate(const Node& module, std::string_view codegen, const Map& options);
 
@@ -75,6 +78,8 @@ class Session : public PassSource {
  private:
   // The external functions that a module may call: those that are registered, and what its payloads implement.
   Map imports(const Node& module);
+  // What TnRuntime.instantiate asks for loaders and devices.
+  Value find_plugins();
   // How a linker is called; an empty id: the first that is installed.
   std::function<void(const Array& objects, const std::string& output)> link_with(const Node& module,
                                                                                  std::string_view linker);

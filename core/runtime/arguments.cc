@@ -133,6 +133,7 @@ class Checker {
   int refuse_device(int32_t i, DLDevice device) const {
     auto type = static_cast<uint32_t>(device.device_type);
     const char* name = type < sizeof kDevices / sizeof *kDevices ? kDevices[type] : "an unknown kind";
+    if (const char* key = type_key(device.device_type); key && !strncmp(key, "device ", 7)) name = key + 7;
     return refuse(TN_ERROR_DEVICE, i, "copy it to the CPU first",
                   "it is on device %s:%d (type %u), and this function runs on the CPU", name, device.device_id, type);
   }

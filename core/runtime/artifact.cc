@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/elf_file.h"
+#include "runtime/run.h"
 #include "runtime/value_bytes.h"
 
 namespace tenon::rt {
@@ -22,7 +23,12 @@ struct Part {
   TnFunction** imports;
   size_t import_count;
   const void** constants;
+  TnBlob* blobs;  // the constants with their sizes
+  size_t constant_count;
   TnValue functions;  // of a payload: what it implements for the others, a map
+  TnPayload payload;  // of one that a loader takes, as are the next two
+  Choice* choice;
+  LoadedPayload* loaded;
 };
 
 struct Artifact {
@@ -42,7 +48,11 @@ void release_part(Part* p) {
     if (p->imports[i]) tn_object_release(&p->imports[i]->header);
   free(static_cast<void*>(p->imports));
   free(static_cast<void*>(p->constants));
+  free(p->blobs);
   tn_value_release(&p->functions);
+  if (p->loaded) tn_object_release(&p->loaded->header);
+  if (p->choice) tn_value_release(p->choice->reason.ret());
+  free(p->choice);
 }
 
 void release_artifact(void* context) {
@@ -58,23 +68,30 @@ void release_artifact(void* context) {
   free(a);
 }
 
-const TnValue* find(const TnValue& map, const char* key, int32_t type) {
-  if (map.type_index != TN_MAP) return nullptr;
-  auto* m = reinterpret_cast<const TnMap*>(map.as.object);
-  for (size_t i = 0; i < m->size; ++i) {
-    auto* k = reinterpret_cast<const TnString*>(m->data[i].key.as.object);
-    if (!strcmp(k->data, key)) return m->data[i].value.type_index == type ? &m->data[i].value : nullptr;
-  }
-  return nullptr;
+void retain_artifact(void* context) {
+  __atomic_add_fetch(&static_cast<Artifact*>(context)->references, 1, __ATOMIC_RELAXED);
 }
 
-const TnArray& array_of(const TnValue& v) { return *reinterpret_cast<const TnArray*>(v.as.object); }
-const TnMap& map_of(const TnValue& v) { return *reinterpret_cast<const TnMap*>(v.as.object); }
-const char* text_of(const TnValue& v) { return reinterpret_cast<const TnString*>(v.as.object)->data; }
+// A function of an instance that has bindings of its own.
+struct BoundFunction {
+  TnFunction* inner;
+  TnRunContext defaults;
+};
+
+int call_bound(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  auto* f = static_cast<BoundFunction*>(static_cast<TnFunction*>(self)->context);
+  return run_with_defaults(f->inner, f->defaults, args, n, ret);
+}
+
+void free_bound(void* context) {
+  auto* f = static_cast<BoundFunction*>(context);
+  tn_object_release(&f->inner->header);
+  free(f);
+}
 
 struct Opening {
   const char* path;
-  bool verify_constants;
+  Environment* e;
   Artifact* a;
   TnValue* ret;
 
@@ -130,9 +147,11 @@ struct Opening {
     a->index = *ret;
     const TnValue* version = find(a->index, "version", TN_INT);
     if (!version) return corrupt("the index of the artifact has no version");
-    if (version->as.i != kArtifactVersion)
-      return fail(TN_ERROR_ABI_MISMATCH, ret, "%s: the artifact has format %lld, this runtime reads format %lld", path,
-                  static_cast<long long>(version->as.i), static_cast<long long>(kArtifactVersion));
+    if (version->as.i < kArtifactVersion || version->as.i > kNewestArtifactVersion)
+      return fail(TN_ERROR_ABI_MISMATCH, ret,
+                  "%s: the artifact has format %lld, this runtime reads formats %lld to %lld", path,
+                  static_cast<long long>(version->as.i), static_cast<long long>(kArtifactVersion),
+                  static_cast<long long>(kNewestArtifactVersion));
     return 0;
   }
 
@@ -141,7 +160,9 @@ struct Opening {
     const TnValue* list = find(about, "constants", TN_ARRAY);
     size_t n = list ? array_of(*list).size : 0;
     part->constants = static_cast<const void**>(calloc(n + 1, sizeof(void*)));
-    if (!part->constants) return out_of_memory(ret);
+    part->blobs = static_cast<TnBlob*>(calloc(n + 1, sizeof(TnBlob)));
+    part->constant_count = n;
+    if (!part->constants || !part->blobs) return out_of_memory(ret);
     Bytes section = {nullptr, 0};
     uint64_t offset = 0;
     if (n && !elf.section(kConstantsSection, &section, &offset))
@@ -155,13 +176,87 @@ struct Opening {
           static_cast<uint64_t>(size->as.i) > section.size - static_cast<uint64_t>(at->as.i))
         return corrupt("a constant of the artifact lies outside its section");
       part->constants[i] = section.data + at->as.i;
-      if (!verify_constants) continue;
-      uint8_t bytes[32];
-      char text[72] = "sha256:";
-      sha256(part->constants[i], static_cast<size_t>(size->as.i), bytes);
-      for (int k = 0; k < 32; ++k) snprintf(text + 7 + 2 * k, 3, "%02x", bytes[k]);
-      if (strcmp(text, text_of(*digest)) != 0) return corrupt("a constant of the artifact does not match its digest");
+      part->blobs[i] = {part->constants[i], static_cast<uint64_t>(size->as.i)};
+      if (e->verify_constants && !matches(part->blobs[i], text_of(*digest)))
+        return corrupt("a constant of the artifact does not match its digest");
     }
+    return 0;
+  }
+
+  static bool matches(const TnBlob& blob, const char* digest) {
+    uint8_t bytes[32];
+    char text[72] = "sha256:";
+    sha256(blob.data, static_cast<size_t>(blob.bytes), bytes);
+    for (int k = 0; k < 32; ++k) snprintf(text + 7 + 2 * k, 3, "%02x", bytes[k]);
+    return !strcmp(text, digest);
+  }
+
+  // Whether a loader takes the payload; code that was linked into the artifact needs none.
+  bool is_loaded(size_t i) const { return find(payload(i), "offset", TN_INT) != nullptr; }
+
+  // The bytes of a payload for a loader: believed only when they match their digest.
+  int map_payload(const ElfFile& elf, size_t i) const {
+    const TnValue& about = payload(i);
+    Part& part = a->payloads[i];
+    const int64_t at = find_int(about, "offset", -1), size = find_int(about, "size", -1);
+    const TnValue *digest = find(about, "digest", TN_STRING), *exports = find(about, "functions", TN_MAP),
+                  *format = find(about, "format", TN_STRING);
+    Bytes section = {nullptr, 0};
+    uint64_t offset = 0;
+    if (!elf.section(kPayloadsSection, &section, &offset)) return corrupt("the artifact has no section of payloads");
+    if (offset % 4096 || at % 4096) return corrupt("a payload of the artifact does not begin at a page");
+    if (!digest || !exports || !format || at < 0 || size < 0 || static_cast<uint64_t>(at) > section.size ||
+        static_cast<uint64_t>(size) > section.size - static_cast<uint64_t>(at))
+      return corrupt("a payload of the artifact lies outside its section");
+    part.payload = {sizeof(TnPayload),
+                    text_of(*format),
+                    find_text(about, "device", ""),
+                    find_text(about, "codegen", ""),
+                    section.data + at,
+                    static_cast<uint64_t>(size),
+                    find(about, "requirements", TN_MAP),
+                    exports,
+                    part.blobs,
+                    part.constant_count,
+                    part.imports,
+                    part.import_count};
+    if (!matches({part.payload.data, part.payload.bytes}, text_of(*digest)))
+      return corrupt("a payload of the artifact does not match its digest");
+    part.choice = static_cast<Choice*>(calloc(1, sizeof(Choice)));
+    return part.choice ? 0 : out_of_memory(ret);
+  }
+
+  // Asks the loaders about every payload, before anything is loaded.
+  int choose_loaders() const {
+    for (size_t i = 0; i < a->payload_count; ++i)
+      if (is_loaded(i) && choose(e, a->payloads[i].payload, a->payloads[i].choice, ret)) return located();
+    if (e->check_only) return 0;
+    for (size_t i = 0; i < a->payload_count; ++i)
+      if (is_loaded(i) && require_accepted(a->payloads[i].payload, *a->payloads[i].choice, ret)) return located();
+    return 0;
+  }
+
+  // Says which artifact an error is about.
+  int located() const {
+    Owned error;
+    *error.ret() = *ret;
+    if (ret->type_index != TN_ERROR) return -1;
+    auto* given = reinterpret_cast<TnError*>(ret->as.object);
+    if (*given->where) {
+      (void)error.take();
+      return -1;
+    }
+    return make_error(given->code, given->message, path, given->hint, given->cause, ret);
+  }
+
+  int make_loaded(Part* part) const {
+    if (load_payload(e, part->payload, *part->choice, nullptr, &part->loaded, ret)) return located();
+    Owned functions;
+    if (payload_functions(part->loaded, nullptr, nullptr, nullptr, functions.ret())) {
+      *ret = functions.take();
+      return located();
+    }
+    part->functions = functions.take();
     return 0;
   }
 
@@ -283,8 +378,11 @@ struct Opening {
       pairs[2 * made] = m.data[made].key;  // borrowed: the map copies its keys
       __atomic_add_fetch(&a->references, 1, __ATOMIC_RELAXED);
       status = make_function(code, a, release_artifact, &pairs[2 * made + 1]);
-      if (status) {
+      if (status)
         release_artifact(a);
+      else if (is_bound())
+        status = bind(&pairs[2 * made + 1]);
+      if (status) {
         *ret = pairs[2 * made + 1];
         break;
       }
@@ -298,7 +396,79 @@ struct Opening {
     return status;
   }
 
-  int run(const TnRuntime* runtime, const TnValue* imports) const {
+  bool is_bound() const { return e->defaults.threads || e->defaults.profiler || e->defaults.allocator; }
+
+  // Replaces a function by one that runs it with the bindings of the instance.
+  int bind(TnValue* function) const {
+    auto* f = static_cast<BoundFunction*>(calloc(1, sizeof(BoundFunction)));
+    TnValue made = {TN_NONE, 0, {0}};
+    if (!f || make_function(call_bound, f, free_bound, &made)) {
+      free(f);
+      tn_value_release(&made);
+      tn_value_release(function);
+      return out_of_memory(function);
+    }
+    f->inner = reinterpret_cast<TnFunction*>(function->as.object);
+    f->defaults = e->defaults;
+    *function = made;
+    return 0;
+  }
+
+  // A map from the names of devices in the artifact to those that are open.
+  int devices(TnValue* out) const {
+    Block<TnValue> pairs(2 * a->payload_count);
+    if (!pairs.data) return out_of_memory(ret);
+    size_t n = 0;
+    for (size_t i = 0; i < a->payload_count; ++i) {
+      const LoadedPayload* p = a->payloads[i].loaded;
+      bool known = !p || !p->device;
+      for (size_t k = 0; k < n && !known; ++k) known = !strcmp(pairs.data[2 * k].as.s, p->payload.device);
+      if (known) continue;
+      pairs.data[2 * n] = c_string(p->payload.device);
+      pairs.data[2 * n++ + 1] = object_value(&p->device->header);
+    }
+    if (make_map(pairs.data, n, out) == 0) return 0;
+    *ret = *out;
+    *out = TnValue{TN_NONE, 0, {0}};
+    return -1;
+  }
+
+  int describe_payloads(TnValue* out) const {
+    Block<TnValue> list(a->payload_count);
+    if (!list.data) return out_of_memory(ret);
+    size_t n = 0;
+    int status = 0;
+    for (size_t i = 0; i < a->payload_count && status == 0; ++i) {
+      Part& part = a->payloads[i];
+      if (!part.choice) continue;
+      Owned functions;
+      if (part.loaded) status = payload_functions(part.loaded, retain_artifact, release_artifact, a, functions.ret());
+      if (status == 0) status = describe_payload(part.payload, *part.choice, &functions.get(), &list.data[n]);
+      if (status)
+        *ret = functions.get().type_index == TN_ERROR ? functions.take() : list.data[n];
+      else
+        ++n;
+    }
+    if (status == 0 && make_array(list.data, n, out)) {
+      *ret = *out;
+      *out = TnValue{TN_NONE, 0, {0}};
+      status = -1;
+    }
+    for (size_t i = 0; i < n; ++i) tn_value_release(&list.data[i]);
+    return status;
+  }
+
+  // {functions, index, devices, payloads}
+  int describe(const TnValue& functions) const {
+    Owned open, payloads;
+    if (devices(open.ret()) || describe_payloads(payloads.ret())) return -1;
+    const TnValue pairs[] = {c_string("functions"), functions,  c_string("index"),    a->index,
+                             c_string("devices"),   open.get(), c_string("payloads"), payloads.get()};
+    return e->check_only ? make_map(pairs + 2, 3, ret) : make_map(pairs, 4, ret);
+  }
+
+  int run(const TnRuntime* runtime) const {
+    const TnValue* imports = e->imports;
     a->main.context = {sizeof(TnModuleContext), runtime, nullptr, nullptr};
     ElfFile elf;
     if (map_file() || verify(&elf) || allocate_payloads(runtime)) return -1;
@@ -306,9 +476,13 @@ struct Opening {
     for (size_t i = 0; i < a->payload_count; ++i)
       if (map_constants(elf, payload(i), &a->payloads[i]) || bind_given(payload(i), imports, &a->payloads[i]))
         return -1;
+    for (size_t i = 0; i < a->payload_count; ++i)
+      if (is_loaded(i) && map_payload(elf, i)) return -1;
+    if (choose_loaders()) return -1;
+    if (e->check_only) return describe(TnValue{TN_NONE, 0, {0}});
     if (load_code()) return -1;
     for (size_t i = 0; i < a->payload_count; ++i)
-      if (make_provided(payload(i), &a->payloads[i])) return -1;
+      if (is_loaded(i) ? make_loaded(&a->payloads[i]) : make_provided(payload(i), &a->payloads[i])) return -1;
     for (size_t i = 0; i < a->payload_count; ++i) {
       Part& part = a->payloads[i];
       if (bind_provided(payload(i), &part)) return -1;
@@ -318,25 +492,39 @@ struct Opening {
     if (bind_provided(a->index, &a->main)) return -1;
     a->main.context.imports = a->main.imports;
     a->main.context.constants = a->main.constants;
-    TnValue pairs[4] = {{TN_C_STRING, 0, {0}}, {TN_NONE, 0, {0}}, {TN_C_STRING, 0, {0}}, a->index};
-    pairs[0].as.s = "functions";
-    pairs[2].as.s = "index";
-    if (functions(&pairs[1])) return -1;
-    int status = make_map(pairs, 2, ret);
-    tn_value_release(&pairs[1]);
+    TnValue made = {TN_NONE, 0, {0}};
+    if (functions(&made)) return -1;
+    int status = describe(made);
+    tn_value_release(&made);
     return status;
   }
 };
 
-}  // namespace
-
-int artifact_open(const char* path, const TnValue* imports, int verify_constants, TnValue* ret) {
+int instantiate_in(Environment* e, const char* path, TnValue* ret) {
   auto* a = static_cast<Artifact*>(calloc(1, sizeof(Artifact)));
   if (!a) return out_of_memory(ret);
   a->references = 1;
   a->fd = -1;
-  int status = Opening{path, verify_constants != 0, a, ret}.run(tn_runtime(), imports);
+  int status = Opening{path, e, a, ret}.run(tn_runtime());
   release_artifact(a);  // the functions hold references of their own
+  return status;
+}
+
+}  // namespace
+
+int artifact_open(const char* path, const TnValue* imports, int verify_constants, TnValue* ret) {
+  Environment e = {};
+  e.defaults.size = sizeof e.defaults;
+  e.imports = imports && imports->type_index == TN_MAP ? imports : nullptr;
+  e.verify_constants = verify_constants != 0;
+  return instantiate_in(&e, path, ret);
+}
+
+int instantiate(const char* path, const TnValue* options, TnValue* ret) {
+  Environment e;
+  int status = read_options(options, &e, ret);
+  if (status == 0) status = instantiate_in(&e, path, ret);
+  release_environment(&e);
   return status;
 }
 

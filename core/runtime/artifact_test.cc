@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tenon/cxx/builder.h"
+#include "tenon/ext/draft/loader.h"
 
 namespace tenon {
 namespace {
@@ -52,6 +53,7 @@ std::string hex_digest(const std::string& bytes) {
 // ---- The file.
 
 const std::string constant(64, 7);
+const std::string loadable = "payload!";
 
 constexpr const char* kSource = R"(
 #include <tenon/runtime.h>
@@ -83,7 +85,8 @@ int tenon_fn_through(void* self, const TnValue* args, int32_t n, TnValue* ret) {
   const TnModuleContext* context = ((TnFunction*)self)->context;
   return context->imports[1]->call(context->imports[1], args, n, ret);
 }
-__asm__(".section .tenon.index,\"\",@progbits\n.incbin \"index.bin\"\n"
+__asm__(".section .tenon.payloads,\"\",@progbits\n.balign 4096\n.incbin \"payloads.bin\"\n"
+        ".section .tenon.index,\"\",@progbits\n.incbin \"index.bin\"\n"
         ".section .tenon.constants,\"\",@progbits\n.balign 4096\n.incbin \"constants.bin\"\n"
         ".section .tenon.seal,\"\",@progbits\n.ascii \"TNSEAL1\\0\"\n.zero 64\n.text\n");
 )";
@@ -126,43 +129,68 @@ void write(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
+// An artifact with this index, compiled.
+std::string compiled(const std::string& index) {
+  std::string folder = testing::TempDir() + "/tenon_artifact_test_" + std::to_string(getpid());
+  mkdir(folder.c_str(), 0700);
+  write(folder + "/index.bin", index);
+  write(folder + "/constants.bin", constant);
+  write(folder + "/payloads.bin", std::string(4096, 1) + loadable);
+  write(folder + "/a.c", kSource);
+  std::string command =
+      "cd " + folder + " && cc -shared -fPIC -O1 -nostdlib -I" TENON_INCLUDE " -o a.so a.c && cat a.so > b.so";
+  EXPECT_EQ(system(command.c_str()), 0) << command;
+  std::ostringstream read;
+  read << std::ifstream(folder + "/b.so", std::ios::binary).rdbuf();
+  std::string remove = "rm -r " + folder;
+  EXPECT_EQ(system(remove.c_str()), 0);
+  return seal(read.str());
+}
+
 // The whole artifact, compiled once.
 const std::string& whole() {
-  static const std::string bytes = [] {
-    std::string folder = testing::TempDir() + "/tenon_artifact_test_" + std::to_string(getpid());
-    mkdir(folder.c_str(), 0700);
-    write(folder + "/index.bin",
-          map({{"version", integer(1)},
-               {"functions", map({{"sum", map({{"symbol", text("tenon_fn_sum")}})},
-                                  {"other", map({{"symbol", text("tenon_fn_other")}})},
-                                  {"through", map({{"symbol", text("tenon_fn_through")}})}})},
-               {"constants",
-                array({map({{"offset", integer(0)}, {"size", integer(64)}, {"digest", text(hex_digest(constant))}})})},
-               {"imports", array({text("ext.f"), text("pay.f")})},
-               {"payloads",
-                array({map({{"functions", map({{"pay.f", text("tenon_fn_pay")}})},
-                            {"imports", array({text("ext.f")})},
-                            {"constants", array({map({{"offset", integer(8)},
-                                                      {"size", integer(3)},
-                                                      {"digest", text(hex_digest(std::string(3, 7)))}})})}})})}}));
-    write(folder + "/constants.bin", constant);
-    write(folder + "/a.c", kSource);
-    std::string command =
-        "cd " + folder + " && cc -shared -fPIC -O1 -nostdlib -I" TENON_INCLUDE " -o a.so a.c && cat a.so > b.so";
-    EXPECT_EQ(system(command.c_str()), 0) << command;
-    std::ostringstream read;
-    read << std::ifstream(folder + "/b.so", std::ios::binary).rdbuf();
-    std::string remove = "rm -r " + folder;
-    EXPECT_EQ(system(remove.c_str()), 0);
-    return seal(read.str());
-  }();
+  static const std::string bytes = compiled(map(
+      {{"version", integer(1)},
+       {"functions", map({{"sum", map({{"symbol", text("tenon_fn_sum")}})},
+                          {"other", map({{"symbol", text("tenon_fn_other")}})},
+                          {"through", map({{"symbol", text("tenon_fn_through")}})}})},
+       {"constants",
+        array({map({{"offset", integer(0)}, {"size", integer(64)}, {"digest", text(hex_digest(constant))}})})},
+       {"imports", array({text("ext.f"), text("pay.f")})},
+       {"payloads", array({map({{"functions", map({{"pay.f", text("tenon_fn_pay")}})},
+                                {"imports", array({text("ext.f")})},
+                                {"constants", array({map({{"offset", integer(8)},
+                                                          {"size", integer(3)},
+                                                          {"digest", text(hex_digest(std::string(3, 7)))}})})}})})}}));
+  return bytes;
+}
+
+// The same with a payload that a loader takes, and that implements what `through` calls.
+const std::string& loaded() {
+  static const std::string bytes = compiled(map(
+      {{"version", integer(2)},
+       {"functions", map({{"through", map({{"symbol", text("tenon_fn_through")}})}})},
+       {"constants", array({})},
+       {"imports", array({text("ext.f"), text("pay.g")})},
+       {"payloads", array({map({{"format", text("com.test.text/1")},
+                                {"codegen", text("com.test.maker")},
+                                {"device", text("")},
+                                {"requirements", map({{"answer", integer(3)}})},
+                                {"digest", text(hex_digest(loadable))},
+                                {"offset", integer(4096)},
+                                {"size", integer(static_cast<int64_t>(loadable.size()))},
+                                {"functions", map({{"pay.g", text("sum")}})},
+                                {"imports", array({})},
+                                {"constants", array({map({{"offset", integer(8)},
+                                                          {"size", integer(3)},
+                                                          {"digest", text(hex_digest(std::string(3, 7)))}})})}})})}}));
   return bytes;
 }
 
 // The file with `from` in its index replaced by `to` of the same length, sealed again.
-std::string with_index(const std::string& from, const std::string& to) {
+std::string with_index(const std::string& from, const std::string& to, const std::string& whole_file = whole()) {
   EXPECT_EQ(from.size(), to.size());
-  std::string file = whole();
+  std::string file = whole_file;
   auto [offset, size] = section(file, ".tenon.index");
   size_t place = file.find(from, offset);
   EXPECT_LT(place, offset + size) << from;
@@ -261,8 +289,8 @@ TEST(Artifact, RefusesAnIndexThatDoesNotHold) {
   auto refuse = [](const std::string& from, const std::string& to) {
     return refusal([&] { open_bytes(with_index(from, to)); });
   };
-  EXPECT_NE(refuse(text("version") + integer(1), text("version") + integer(2))
-                .find("the artifact has format 2, this runtime reads format 1"),
+  EXPECT_NE(refuse(text("version") + integer(1), text("version") + integer(3))
+                .find("the artifact has format 3, this runtime reads formats 1 to 2"),
             std::string::npos);
   EXPECT_EQ(refuse("version", "vermont"), "18 the index of the artifact has no version");
   EXPECT_EQ(refuse("tenon_fn_sum", "tenon_fn_mus"),
@@ -338,6 +366,146 @@ TEST(Artifact, OpensManyTimes) {
   for (size_t i = 0; i < open.size(); i += 2) open[i] = Value();
   for (size_t i = 0; i < open.size(); i += 2) open[i] = open_bytes(whole());
   for (const Value& artifact : open) EXPECT_EQ(call_function(artifact, "sum", {TN_NONE, 0, {0}}), 64 * 7);
+}
+
+// ---- Payloads that a loader takes.
+
+// A loader whose modules are payloads: their one function adds up the bytes of text, of constant and of argument.
+const char* const kFormats[] = {"com.test.text/1", nullptr};
+constexpr TnLoader kLoader = {
+    sizeof(TnLoader),
+    kFormats,
+    [](void*, const char*, const TnValue* requirements, const TnValue* properties, int32_t* answer, TnValue* ret) {
+      const TnValue* given = tn_map_find(requirements, "answer");
+      EXPECT_EQ(properties->type_index, TN_NONE);
+      *answer = given && given->type_index == TN_INT ? static_cast<int32_t>(given->as.i) : 0;
+      return rt->string("as it was told", 14, ret);
+    },
+    [](void*, const TnPayload* payload, const TnLoadTarget* target, void** module, TnValue*) {
+      EXPECT_EQ(target->device, nullptr);
+      EXPECT_EQ(std::string(target->name), "cpu:0");
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(payload->data) % 4096, 0u);
+      *module = const_cast<TnPayload*>(payload);
+      return 0;
+    },
+    [](void*) {},
+    [](void* module, const char* symbol, TnLoadedFunction* out, TnValue* ret) {
+      if (std::string(symbol) != "sum")
+        return rt->error(TN_ERROR_NOT_FOUND, "no such function", nullptr, nullptr, nullptr, ret);
+      out->function = module;
+      out->inputs = 1;
+      out->outputs = 0;
+      return 0;
+    },
+    [](void*, void* function, void* queue, const TnValue* args, int32_t, TnValue* ret) {
+      auto* p = static_cast<const TnPayload*>(function);
+      EXPECT_EQ(queue, nullptr);
+      *ret = TnValue{TN_INT, 0, {args[0].as.i}};
+      for (uint64_t i = 0; i < p->bytes; ++i) ret->as.i += static_cast<const char*>(p->data)[i];
+      for (size_t k = 0; k < p->constant_count; ++k)
+        for (uint64_t i = 0; i < p->constants[k].bytes; ++i)
+          ret->as.i += static_cast<const char*>(p->constants[k].data)[i];
+      return 0;
+    }};
+constexpr TnPlugin kPlugin = {
+    sizeof(TnPlugin),
+    TN_ABI_VERSION,
+    0,
+    "com.test.loader",
+    "1.0.0",
+    [](const TnHost*, void**, TnValue*) { return 0; },
+    [](void*) {},
+    [](void*, const char* id) -> const void* { return std::string(id) == TN_LOADER ? &kLoader : nullptr; }};
+
+Value instantiate(const std::string& bytes, Builder::Entries options = {}) {
+  Value plugin = call([](TnValue* ret) { return rt->plugin_wrap(&kPlugin, nullptr, nullptr, ret); });
+  options.emplace_back("plugins", b.array({plugin}));
+  options.emplace_back("imports", import_map());
+  const Value map = b.map(options);
+  std::string path = testing::TempDir() + "/tenon_artifact_test_" + std::to_string(getpid()) + ".so";
+  write(path, bytes);
+  TnValue ret{TN_NONE, 0, {0}};
+  int status = rt->instantiate(path.c_str(), map.ptr(), &ret);
+  std::remove(path.c_str());
+  return check(status, ret);
+}
+
+int64_t expected_sum(int64_t argument) {
+  for (char c : loadable) argument += c;
+  return argument + 3 * 7;
+}
+
+TEST(LoadedPayload, ImplementsWhatTheArtifactCalls) {
+  Value instance = instantiate(loaded(), {{"verify_constants", Value(true)}});
+  EXPECT_EQ(call_function(instance, "through", {TN_INT, 0, {5}}), expected_sum(5));
+  const Map& told = instance.ref<Map>().find("payloads")->ref<Array>()[0].ref<Map>();
+  EXPECT_EQ(told.find("answer")->as_string(), "best");
+  EXPECT_EQ(told.find("plugin")->as_string(), "com.test.loader");
+  EXPECT_EQ(told.find("device")->as_string(), "cpu:0");
+  Value function = *told.find("functions")->ref<Map>().find("pay.g");
+  instance = Value();  // the function keeps the artifact
+  auto* f = reinterpret_cast<TnFunction*>(function.raw().as.object);
+  TnValue one{TN_INT, 0, {1}};
+  EXPECT_EQ(call([&](TnValue* ret) { return f->call(f, &one, 1, ret); }).as_int(), expected_sum(1));
+}
+
+TEST(LoadedPayload, IsAskedForBeforeAnythingIsLoaded) {
+  Value instance = instantiate(loaded(), {{"check_only", Value(true)}});
+  EXPECT_EQ(instance.ref<Map>().find("functions"), nullptr);
+  EXPECT_EQ(instance.ref<Map>().find("payloads")->ref<Array>().size(), 1u);
+  auto answer = [](int64_t a) {
+    return refusal(
+        [&] { instantiate(with_index(text("answer") + integer(3), text("answer") + integer(a), loaded())); });
+  };
+  EXPECT_EQ(answer(2), "accepted");
+  EXPECT_NE(
+      answer(1).find("10 the payload of the code generator 'com.test.maker' (com.test.text/1) must be compiled again "
+                     "for 'cpu:0': the loader 'com.test.loader' says: as it was told"),
+      std::string::npos);
+  EXPECT_NE(answer(0).find("cannot run on 'cpu:0'"), std::string::npos);
+  EXPECT_NE(answer(9).find("gave the answer 9, which is none: a bug of the plugin"), std::string::npos);
+  EXPECT_NE(refusal([] { open_bytes(loaded()); }).find("11 nothing loads payloads of the format 'com.test.text/1'"),
+            std::string::npos);
+}
+
+TEST(LoadedPayload, IsRefusedWhenDamaged) {
+  auto refuse = [](const std::string& from, const std::string& to) {
+    return refusal([&] { instantiate(with_index(from, to, loaded())); });
+  };
+  EXPECT_EQ(refuse(text("offset") + integer(4096), text("offset") + integer(4097)),
+            "18 a payload of the artifact does not begin at a page");
+  EXPECT_EQ(refuse(text("offset") + integer(4096), text("offset") + integer(8192)),
+            "18 a payload of the artifact lies outside its section");
+  EXPECT_EQ(refuse(text("size") + integer(8), text("size") + integer(9)),
+            "18 a payload of the artifact lies outside its section");
+  EXPECT_EQ(refuse(text("size") + integer(8), text("size") + integer(7)),
+            "18 a payload of the artifact does not match its digest");
+  EXPECT_NE(refuse(text("sum"), text("mus")).find("11 no such function"), std::string::npos);
+  std::string flipped = loaded();
+  flipped[section(flipped, ".tenon.payloads").first + 4096] ^= 1;
+  EXPECT_EQ(refusal([&] { instantiate(flipped); }), "18 a payload of the artifact does not match its digest");
+  std::mt19937 random(std::random_device{}());
+  auto [offset, size] = section(loaded(), ".tenon.index");
+  for (int i = 0; i < 300; ++i) {
+    std::string file = loaded();
+    for (unsigned n = 1 + random() % 3; n-- > 0;)
+      file[offset + random() % size] = static_cast<char>(random() % 2 ? random() : "ntfidsbam"[random() % 9]);
+    refusal([&] { instantiate(seal(file)); });
+  }
+}
+
+TEST(Instance, BindsWhatItIsGiven) {
+  Value before = instantiate(whole()), twice = instantiate(whole());  // two of one file
+  int events = 0;
+  TnProfiler profiler{sizeof profiler, &events, [](void* self, const TnProfileEvent* e) {
+                        EXPECT_EQ(e->kind, TN_PROFILE_RUN);
+                        ++*static_cast<int*>(self);
+                      }};
+  TnValue pointer{TN_POINTER, 0, {0}};
+  pointer.as.p = &profiler;
+  Value instance = instantiate(whole(), {{"profiler", Value::adopt(pointer)}, {"threads", Value(2)}});
+  for (const Value& v : {before, twice, instance}) EXPECT_EQ(call_function(v, "sum", {}), 448);
+  EXPECT_EQ(events, 1);
 }
 
 }  // namespace

@@ -93,8 +93,11 @@ struct ArtifactSeal {
 constexpr char kSealMagic[8] = {'T', 'N', 'S', 'E', 'A', 'L', '1', 0};
 constexpr const char* kIndexSection = ".tenon.index";
 constexpr const char* kConstantsSection = ".tenon.constants";
+constexpr const char* kPayloadsSection = ".tenon.payloads";
 constexpr const char* kSealSection = ".tenon.seal";
 constexpr int64_t kArtifactVersion = 1;
+constexpr int64_t kNewestArtifactVersion =
+    2;  // of an artifact with payloads for loaders, which an older runtime refuses
 
 }  // namespace tenon::rt
 #endif

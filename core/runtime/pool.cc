@@ -13,7 +13,7 @@
 
 #include <atomic>
 
-#include "runtime/internal.h"
+#include "runtime/run.h"
 
 namespace tenon::rt {
 namespace {
@@ -28,6 +28,7 @@ struct Job {
   int32_t count;
   int32_t threads;
   int64_t spin_ns;  // how long its threads wait awake for one another
+  const Run* run;   // that may be stopped, or null
 };
 
 // What a thread's share of a job came to: the error of its lowest failing task.
@@ -120,7 +121,7 @@ void run_range(const Job& job, int32_t begin, int32_t end, Share* share) {
   share->failed = -1;
   for (int32_t i = begin; i < end; ++i) {
     TnValue ret = {TN_NONE, 0, {0}};
-    if (job.task(job.data, i, job.count, &ret)) {
+    if ((job.run && check_run(job.run, &ret)) || job.task(job.data, i, job.count, &ret)) {
       share->failed = i;
       share->error = ret;
       return;
@@ -257,7 +258,11 @@ void set_thread_count(int32_t count) { pool.threads.store(bounded(count)); }
 
 int parallel_for(TnTask task, void* data, int32_t count, TnValue* ret) {
   *ret = TnValue{TN_NONE, 0, {0}};
-  Job job = {task, data, count, thread_count(), 0};
+  Job job = {task, data, count, thread_count(), 0, nullptr};
+  if (const Run* run = current_run) {
+    if (can_stop(run)) job.run = run;
+    if (run->context.threads > 0 && run->context.threads < job.threads) job.threads = run->context.threads;
+  }
   if (job.threads > count) job.threads = count;
   // A task that calls parallel_for, and a caller that comes while another one's job runs, do their work themselves.
   if (job.threads <= 1 || inside_task || pool.busy.exchange(true, std::memory_order_acquire)) return run_here(job, ret);

@@ -1,7 +1,7 @@
 // The table of libtenon_rt, its one export.
 #include "diag/sha256.h"
 #include "runtime/artifact.h"
-#include "runtime/internal.h"
+#include "runtime/run.h"
 
 namespace tenon::rt {
 
@@ -40,21 +40,21 @@ constexpr TnRuntime table = {
     workspace_free,
     artifact_open,
     sha256,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
+    run_function,
+    check_current_run,
+    instantiate,
+    payload_load,
+    plugin_open,
+    plugin_wrap,
+    device_number,
+    device_name,
+    device_open,
+    device_tensor,
+    copy_tensor,
+    make_queue,
+    make_fence,
+    fence_signal,
+    fence_wait,
 };
 
 }  // namespace

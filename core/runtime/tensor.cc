@@ -1,5 +1,5 @@
 // Tensors: memory of our own, memory taken over from DLPack, and views.
-#include "runtime/internal.h"
+#include "runtime/run.h"
 
 namespace tenon::rt {
 namespace {
@@ -10,16 +10,23 @@ constexpr uint64_t kReadOnly = 1;  // a flag of versioned DLPack
 struct Tensor {
   TnTensor base;
   void* memory;     // of our own, or null
-  TnObject* owner;  // the tensor that a view keeps alive, or null
+  TnObject* owner;  // the tensor that a view keeps alive, the device of device memory, or null
   DLManagedTensor* managed;
   TnDLManagedTensorVersioned* versioned;
+  const TnAllocator* allocator;  // that `memory` came from, or null
+  size_t memory_bytes;
+  void (*release)(TnObject* owner, void* memory);  // of device memory; `owner` is the device
   bool read_only;
   // followed by shape and strides
 };
 
 void destroy_tensor(void* self) {
   auto* t = static_cast<Tensor*>(self);
-  free(t->memory);
+  if (t->allocator)
+    t->allocator->free(t->allocator->self, t->memory, t->memory_bytes);
+  else
+    free(t->memory);
+  if (t->release) t->release(t->owner, t->base.tensor.data);
   if (t->owner) tn_object_release(t->owner);
   if (t->managed && t->managed->deleter) t->managed->deleter(t->managed);
   if (t->versioned && t->versioned->deleter) t->versioned->deleter(t->versioned);
@@ -141,17 +148,63 @@ int make_tensor(DLDevice device, DLDataType dtype, int32_t ndim, const int64_t* 
   if (device.device_type != kDLCPU)
     return fail(TN_ERROR_DEVICE, ret, "a tensor cannot be made on device type %d, only on the CPU",
                 static_cast<int>(device.device_type));
+  const TnAllocator* allocator = current_run ? current_run->context.allocator : nullptr;
   size_t bytes = 0;
   Tensor* t = make(device, dtype, ndim, shape, nullptr, &bytes, ret);
   if (!t) return -1;
   size_t rounded = bytes ? (bytes + kAlignment - 1) / kAlignment * kAlignment : kAlignment;
-  t->memory = aligned_alloc(kAlignment, rounded);
+  t->memory = allocator ? allocator->alloc(allocator->self, rounded, kAlignment) : aligned_alloc(kAlignment, rounded);
   if (!t->memory) {
     tn_object_release(&t->base.header);
     return fail(TN_ERROR_OUT_OF_MEMORY, ret, "no memory for a tensor of %zu bytes", bytes);
   }
+  t->allocator = allocator;
+  t->memory_bytes = rounded;
   t->base.tensor.data = t->memory;
   return give(t, ret);
+}
+
+int tensor_over(DLDevice device, void* memory, DLDataType dtype, int32_t ndim, const int64_t* shape, TnObject* owner,
+                void (*release)(TnObject* owner, void* memory), TnValue* ret) {
+  size_t bytes = 0;
+  Tensor* t = make(device, dtype, ndim, shape, nullptr, &bytes, ret);
+  if (!t) return -1;
+  t->base.tensor.data = memory;
+  t->owner = owner;
+  t->release = release;
+  tn_object_retain(owner);
+  return give(t, ret);
+}
+
+int tensor_bytes(DLDataType dtype, int32_t ndim, const int64_t* shape, uint64_t* bytes, TnValue* ret) {
+  if (ndim < 0 || ndim > 64) return fail(TN_ERROR_SHAPE, ret, "a tensor of rank %d: the rank is from 0 to 64", ndim);
+  int64_t strides[64];
+  size_t total = 0;
+  if (layout(dtype, ndim, shape, strides, &total, ret)) return -1;
+  *bytes = total;
+  return 0;
+}
+
+TnObject* tensor_owner(const TnTensor* tensor) {
+  while (is_made_with(tensor, destroy_tensor)) {
+    auto* t = reinterpret_cast<const Tensor*>(tensor);
+    if (t->release) return t->owner;
+    if (!t->owner) return nullptr;
+    tensor = reinterpret_cast<const TnTensor*>(t->owner);  // a view's
+  }
+  return nullptr;
+}
+
+bool is_contiguous(const DLTensor& t) {
+  if (!t.strides) return true;
+  for (int32_t d = 0; d < t.ndim; ++d)
+    if (t.shape[d] == 0) return true;
+  int64_t step = 1;
+  for (int32_t d = t.ndim; d-- > 0;) {
+    if (t.shape[d] > 1 && t.strides[d] != step) return false;
+    if (__builtin_mul_overflow(step, t.shape[d], &step)) return false;
+  }
+  return true;
 }
 
 int tensor_from_dlpack(DLManagedTensor* managed, TnValue* ret) {

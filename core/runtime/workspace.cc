@@ -1,7 +1,7 @@
 // Scratch memory for the length of a call: blocks are kept per thread, so that a repeated call asks the system once.
 #include <pthread.h>
 
-#include "runtime/internal.h"
+#include "runtime/run.h"
 
 namespace tenon::rt {
 namespace {
@@ -35,6 +35,8 @@ void drop_all(void* kept) {
 
 void* workspace_alloc(size_t bytes) {
   if (bytes > SIZE_MAX / 2) return nullptr;
+  if (const Run* run = current_run; run && run->scratch)
+    if (void* memory = scratch_alloc(run->scratch, bytes)) return memory;
   Cache& c = cache;
   int best = -1;  // the smallest that is large enough, unless it is more than four times too large
   for (int i = 0; i < c.count; ++i)
@@ -54,7 +56,7 @@ void* workspace_alloc(size_t bytes) {
 }
 
 void workspace_free(void* memory) {
-  if (!memory) return;
+  if (!memory || (current_run && scratch_free(current_run, memory))) return;
   Header* block = static_cast<Header*>(memory) - 1;
   Cache& c = cache;
   if (!c.registered) {

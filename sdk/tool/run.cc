@@ -17,7 +17,7 @@ namespace {
 
 struct RunArgs {
   std::string module, entry, executor, output;
-  std::vector<std::string> inputs, dims;
+  std::vector<std::string> inputs, dims, devices;
   int bench = 0, threads = 0;
   PassOptions passes;
 };
@@ -106,8 +106,16 @@ struct Loaded {
 Loaded load(const CompilerSession& session, const RunArgs& a, const Common& common) {
   const Builder& b = session.builder();
   if (a.module.ends_with(".so")) {
-    Value opened = call([&](TnValue* ret) { return b.runtime()->artifact_open(a.module.c_str(), nullptr, 0, ret); });
-    const Map& parts = opened.ref<Map>();
+    Builder::Entries devices;
+    for (const std::string& text : a.devices) {
+      size_t at = text.find('=');
+      if (at == std::string::npos)
+        throw UsageError("'" + text + "' does not say what to place where",
+                         "write NAME=DEVICE, such as "
+                         "com.vendor.npu=com.vendor.npu:1");
+      devices.emplace_back(text.substr(0, at), b.string(text.substr(at + 1)));
+    }
+    Map parts = session.instantiate(a.module, Value(b.map({{"devices", Value(b.map(devices))}})));
     return {find_artifact_entry(session, parts.find("index")->ref<Map>(), a.entry), parts.find("functions")->ref<Map>(),
             b.array({})};
   }
@@ -171,6 +179,9 @@ Run add_run(Command& app, std::shared_ptr<Common> common) {
                  "NAME=FILE.npy, NAME=random:SEED[:LOW:HIGH], NAME=NUMBER, or random:SEED for all that are not named")
       .type_name("INPUT");
   app.add_option("--dim", args->dims, "NAME=VALUE for a symbolic dimension").type_name("DIM");
+  app.add_option("--device", args->devices,
+                 "NAME=DEVICE: what an artifact has for a device runs on another one; repeatable")
+      .type_name("PLACE");
   app.add_option("--output", args->output, "write every result there as NAME.npy").type_name("DIR");
   app.add_option("--bench", args->bench, "run N more times and show the times").type_name("N").positive();
   app.add_option("--threads", args->threads, "threads for parallel loops").type_name("N").positive();

@@ -58,6 +58,9 @@ class CompilerSession {
     return as_node(invoke(c_->import_model, path.c_str(), options.ptr()));
   }
   void save(const Node& module, const std::string& path) const { invoke(c_->save, module.get(), path.c_str()); }
+  Map instantiate(const std::string& path, const Value& options) const {
+    return map(invoke(c_->instantiate, path.c_str(), options.ptr()));
+  }
   void compile(const Node& module, const std::string& path, const Value& options) const {
     invoke(c_->compile, module.get(), path.c_str(), options.ptr());
   }
