@@ -10,6 +10,11 @@ constexpr int32_t kQueues = 4;  // of a device that does not say how many it has
 constexpr uint64_t kAlignment = 64;
 constexpr int64_t kPatience = 100'000'000;  // between looks at a device that works
 
+bool is_stuck(Device* d) {
+  Lock lock(&d->mutex);
+  return d->stuck;
+}
+
 void drop_pending(Queue* q) {
   for (size_t i = 0; i < q->pending_count; ++i) tn_object_release(q->pending[i].fence);
   q->pending_count = 0;
@@ -18,7 +23,7 @@ void drop_pending(Queue* q) {
 void close_queue(Device* d, Queue* q) {
   drop_pending(q);
   free(q->pending);
-  if (d->stuck) return;
+  if (is_stuck(d)) return;
   if (q->staging) d->api->free(d->handle, 0, q->staging);
   if (q->fence) d->api->fence_destroy(q->fence);
   if (q->handle) d->api->queue_destroy(q->handle);
@@ -221,25 +226,51 @@ int make_queue(TnObject* device, TnValue* ret) {
   return give(q, ret);
 }
 
+namespace {
+
+// Forgets what the queue has carried out: all up to the last fence that it has signalled.
+void prune_pending(Queue* q) {
+  size_t done = q->pending_count;
+  for (; done > 0; --done) {
+    Owned ignored;
+    const Pending& p = q->pending[done - 1];
+    if (p.is_signal && fence_wait(p.fence, p.value, 0, ignored.ret()) != 1) break;
+  }
+  for (size_t i = 0; i < done; ++i) tn_object_release(q->pending[i].fence);
+  if (done) memmove(q->pending, q->pending + done, (q->pending_count - done) * sizeof(Pending));
+  q->pending_count -= done;
+}
+
+int add_pending(Queue* q, TnObject* fence, uint64_t value, bool is_signal, TnValue* ret) {
+  prune_pending(q);
+  auto* grown = static_cast<Pending*>(realloc(q->pending, (q->pending_count + 1) * sizeof(Pending)));
+  if (!grown) return out_of_memory(ret);
+  q->pending = grown;
+  tn_object_retain(fence);
+  q->pending[q->pending_count++] = {fence, value, is_signal};
+  return 0;
+}
+
+// The newest is not enqueued after all.
+int withdraw(Device* d, Queue* q, const char* doing, TnValue* ret) {
+  tn_object_release(q->pending[--q->pending_count].fence);
+  return device_failed(d, doing, ret);
+}
+
+}  // namespace
+
+int wait_on_queue(Device* d, Queue* q, TnObject* fence, uint64_t value, TnValue* ret) {
+  void* handle = nullptr;
+  fence_device(fence, &handle);
+  if (add_pending(q, fence, value, false, ret)) return -1;
+  return d->api->queue_wait(q->handle, handle, value, ret) ? withdraw(d, q, "waiting for a fence", ret) : 0;
+}
+
 int signal_from_queue(Device* d, Queue* q, TnObject* fence, uint64_t value, TnValue* ret) {
   void* handle = nullptr;
   fence_device(fence, &handle);
-  size_t kept = 0;  // those that are not reached yet
-  for (size_t i = 0; i < q->pending_count; ++i) {
-    Owned ignored;
-    if (fence_wait(q->pending[i].fence, q->pending[i].value, 0, ignored.ret()) == 1)
-      q->pending[kept++] = q->pending[i];
-    else
-      tn_object_release(q->pending[i].fence);
-  }
-  q->pending_count = kept;
-  auto* grown = static_cast<Pending*>(realloc(q->pending, (kept + 1) * sizeof(Pending)));
-  if (!grown) return out_of_memory(ret);
-  q->pending = grown;
-  if (d->api->queue_signal(q->handle, handle, value, ret)) return device_failed(d, "signalling a fence", ret);
-  tn_object_retain(fence);
-  q->pending[q->pending_count++] = {fence, value};
-  return 0;
+  if (add_pending(q, fence, value, true, ret)) return -1;
+  return d->api->queue_signal(q->handle, handle, value, ret) ? withdraw(d, q, "signalling a fence", ret) : 0;
 }
 
 namespace {
@@ -253,9 +284,10 @@ void empty_queue(Device* d, Queue* q, TnValue* ret) {
     pthread_cond_broadcast(&d->freed);
   }
   for (size_t i = 0; i < q->pending_count; ++i) {
-    Owned ignored;
-    if (fence_wait(q->pending[i].fence, q->pending[i].value, 0, ignored.ret()) == 1)
-      fence_signal(q->pending[i].fence, q->pending[i].value, ret->as.object, why.ret());
+    Owned ignored, also_ignored;
+    const Pending& p = q->pending[i];
+    if (p.is_signal && fence_wait(p.fence, p.value, 0, ignored.ret()) == 1)
+      fence_signal(p.fence, p.value, ret->as.object, also_ignored.ret());
   }
   drop_pending(q);
 }
@@ -308,7 +340,7 @@ int device_tensor(TnObject* device, DLDataType dtype, int32_t ndim, const int64_
   if (d->api->alloc(d->handle, 0, bytes ? bytes : 1, &memory, ret)) return device_failed(d, "allocating a tensor", ret);
   auto release = [](TnObject* owner, void* held) {
     auto* on = reinterpret_cast<Device*>(owner);
-    if (!on->stuck) on->api->free(on->handle, 0, held);
+    if (!is_stuck(on)) on->api->free(on->handle, 0, held);
   };
   if (tensor_over(d->number, memory, dtype, ndim, shape, &d->header, release, ret) == 0) return 0;
   d->api->free(d->handle, 0, memory);

@@ -19,10 +19,11 @@ struct Plugin {
   char* file;  // or null
 };
 
-// A fence that a queue is to signal, and that fails when the queue is emptied before.
+// A fence that a queue waits for, or is to signal: the latter fails when the queue is emptied before.
 struct Pending {
   TnObject* fence;
   uint64_t value;
+  bool is_signal;
 };
 
 // A queue with a fence of its own, and memory for the copies of what lies on the host. Used by one call at a time.
@@ -87,7 +88,8 @@ void give_queue(Device* device, Queue* queue);
 // Returns when everything in the queue is carried out. `doing` is for messages. When the run is cancelled, or fails,
 // the queue is empty all the same; where that cannot be done the device is lost, and its memory stays.
 int wait_queue(Device* device, Queue* queue, const char* doing, TnValue* ret);
-// Enqueues the signal of a fence of the device.
+// Enqueues the wait for a fence of the device, or its signal.
+int wait_on_queue(Device* device, Queue* queue, TnObject* fence, uint64_t value, TnValue* ret);
 int signal_from_queue(Device* device, Queue* queue, TnObject* fence, uint64_t value, TnValue* ret);
 // Marks what came from a slot of the device as its own, and the device as lost where it says so.
 int device_failed(Device* device, const char* doing, TnValue* ret);

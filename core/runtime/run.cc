@@ -83,7 +83,7 @@ int wait_for(const Run& run, const TnFencePoint& point, bool on_queue, TnValue* 
       tn_object_release(error);
       return status;
     }
-    return device->api->queue_wait(queue->queue.handle, handle, point.value, ret);
+    return wait_on_queue(queue->device, &queue->queue, point.fence, point.value, ret);
   }
   for (;;) {
     int status = fence_wait(point.fence, point.value, wait_slice_ns(&run), ret);
@@ -199,6 +199,8 @@ int run_function(TnFunction* function, const TnRunContext* context, const TnValu
   const TnRunContext given = run.context;
   Running running(&run);
   if (body(run, function, args, n, ret) == 0) return 0;
+  if (ret->type_index != TN_ERROR)
+    fail(TN_ERROR_PLUGIN, ret, "a function failed without an error object: a bug of whoever made it");
   // Nothing of the run is left on a device, and nobody waits for it for ever.
   Owned ignored;
   drain(run, nullptr, ignored.ret());

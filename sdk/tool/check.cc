@@ -34,6 +34,27 @@ std::vector<Error> check_config(const Common& common, const std::string& file) {
   return out;
 }
 
+// Whether an artifact is whole, and whether its payloads fit the devices that are here; nothing of it is loaded.
+std::vector<Error> check_artifact(const CompilerSession& session, const std::string& file) {
+  Map options = session.builder().map({{"check_only", Value(true)}, {"verify_constants", Value(true)}});
+  std::vector<Error> out;
+  const Map told = session.instantiate(file, Value(options));
+  for (const Value& v : told.find("payloads")->ref<Array>()) {
+    auto text = [&](const char* key) {
+      const Value* found = v.ref<Map>().find(key);
+      return found && found->is_string() ? std::string(found->as_string()) : std::string();
+    };
+    if (text("answer") == "best" || text("answer") == "works") continue;
+    const bool again = text("answer") == "recompile";
+    out.emplace_back(TN_ERROR_UNSUPPORTED,
+                     "the payload of the code generator '" + text("maker") + "' (" + text("format") + ") " +
+                         (again ? "must be compiled again for" : "cannot run on") + " '" + text("device") +
+                         "': " + text("reason"),
+                     file, again ? "compile the model for this device" : "");
+  }
+  return out;
+}
+
 // Everything that is wrong with one file.
 std::vector<Error> check_file(const CompilerSession& session, const Common& common, const std::string& file) {
   try {
@@ -44,6 +65,7 @@ std::vector<Error> check_file(const CompilerSession& session, const Common& comm
       return errors_of(*session.read_lock(lock.text, lock.name, Value()).find("differences"));
     }
     if (file.ends_with(".yaml") || file.ends_with(".yml")) return errors_of(*session.pipeline(file).find("complaints"));
+    if (file.ends_with(".so")) return check_artifact(session, file);
     session.verify(read_module(session, file));
     return {};
   } catch (const Error& e) { return {e}; }
@@ -53,7 +75,8 @@ std::vector<Error> check_file(const CompilerSession& session, const Common& comm
 
 Run add_check(Command& app, std::shared_ptr<Common> common) {
   auto files = std::make_shared<std::vector<std::string>>();
-  app.add_option("FILE", *files, "modules (.py), manifests (manifest.yaml), pipelines (.yaml), plugins.yaml")
+  app.add_option("FILE", *files,
+                 "modules (.py), artifacts (.so), manifests (manifest.yaml), pipelines (.yaml), plugins.yaml")
       .required();
   return [files, common] {
     auto session = common->open();

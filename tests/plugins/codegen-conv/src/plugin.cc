@@ -143,7 +143,10 @@ int generate(void* instance, const TnContext*, const TnNode* module, const TnVal
     Value bytes = call([&](TnValue* r) {
       return b.runtime()->bytes(reinterpret_cast<const char*>(kKernel), fault == "no-bytes" ? 0 : sizeof kKernel, r);
     });
-    return b.map({{"format", b.string(fault == "other-format" ? "com.vendor.image/1" : "elf-object/1")},
+    const char* format = fault == "other-format"   ? "com.vendor.image/1"
+                         : fault == "newer-format" ? "com.example.npu-stream/2"
+                                                   : "elf-object/1";
+    return b.map({{"format", b.string(format)},
                   {"bytes", bytes},
                   {"exports", b.map(exports)},
                   {"imports", b.array({})},
