@@ -91,6 +91,17 @@ class ContainerSummary {
   bool is_array_;
 };
 
+// The number of a device that got it in this process means nothing in another one.
+void require_lasting(DLDevice device) {
+  const int32_t type = device.device_type;
+  const char* key = type >= TN_FIRST_DYNAMIC ? tn_runtime()->type_key(type) : nullptr;
+  if (!key || std::strncmp(key, "device ", 7) != 0) return;
+  throw Error(TN_ERROR_ARGUMENT,
+              "a tree cannot hold the number of the device '" + std::string(key + 7) + ":" +
+                  std::to_string(device.device_id) + "', which is of this process alone",
+              {}, "write the device's name as a text");
+}
+
 Summary summarize_nested(const TnValue& v, uint32_t nesting) {
   uint64_t tag = static_cast<uint64_t>(v.type_index);
   switch (v.type_index) {
@@ -100,7 +111,7 @@ Summary summarize_nested(const TnValue& v, uint32_t nesting) {
     case TN_FLOAT: return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
     case TN_DTYPE:
       return {mix_hash(tag, v.as.dtype.code | v.as.dtype.bits << 8 | static_cast<uint64_t>(v.as.dtype.lanes) << 16)};
-    case TN_DEVICE: return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
+    case TN_DEVICE: require_lasting(v.as.device); return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
     case TN_SMALL_STRING:
     case TN_C_STRING:
     case TN_STRING: return {hash_text(TN_STRING, string_view_of(v))};

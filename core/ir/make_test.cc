@@ -50,6 +50,15 @@ TEST(Make, RefusesValuesThatATreeCannotHold) {
   Error e = error_of([&] { b.make<ir::Call>({{}, b.imm(1), b.array({}), attrs}); });
   EXPECT_EQ(e.code, TN_ERROR_ARGUMENT);
   EXPECT_EQ(e.message, "a tree cannot hold a pointer");
+  TnValue device{TN_DEVICE, 0, {0}};
+  call([&](TnValue* ret) { return tn_runtime()->device_number("com.vendor.npu:1", &device.as.device, ret); });
+  attrs = b.map({{"d", Value::view(device)}});
+  e = error_of([&] { b.make<ir::Call>({{}, b.imm(1), b.array({}), attrs}); });
+  EXPECT_EQ(e.message,
+            "a tree cannot hold the number of the device 'com.vendor.npu:1', which is of this process alone");
+  device.as.device = {kDLCUDA, 1};  // has its number everywhere
+  attrs = b.map({{"d", Value::view(device)}});
+  b.make<ir::Call>({{}, b.imm(1), b.array({}), attrs});
 }
 
 TEST(Make, NamesTheSourceOfAMistake) {

@@ -72,23 +72,6 @@ void retain_artifact(void* context) {
   __atomic_add_fetch(&static_cast<Artifact*>(context)->references, 1, __ATOMIC_RELAXED);
 }
 
-// A function of an instance that has bindings of its own.
-struct BoundFunction {
-  TnFunction* inner;
-  TnRunContext defaults;
-};
-
-int call_bound(void* self, const TnValue* args, int32_t n, TnValue* ret) {
-  auto* f = static_cast<BoundFunction*>(static_cast<TnFunction*>(self)->context);
-  return run_with_defaults(f->inner, f->defaults, args, n, ret);
-}
-
-void free_bound(void* context) {
-  auto* f = static_cast<BoundFunction*>(context);
-  tn_object_release(&f->inner->header);
-  free(f);
-}
-
 struct Opening {
   const char* path;
   Environment* e;
@@ -382,7 +365,7 @@ struct Opening {
       if (status)
         release_artifact(a);
       else if (is_bound())
-        status = bind(&pairs[2 * made + 1]);
+        status = bind_function(&pairs[2 * made + 1], e->defaults);
       if (status) {
         *ret = pairs[2 * made + 1];
         break;
@@ -398,22 +381,6 @@ struct Opening {
   }
 
   bool is_bound() const { return e->defaults.threads || e->defaults.profiler || e->defaults.allocator; }
-
-  // Replaces a function by one that runs it with the bindings of the instance.
-  int bind(TnValue* function) const {
-    auto* f = static_cast<BoundFunction*>(calloc(1, sizeof(BoundFunction)));
-    TnValue made = {TN_NONE, 0, {0}};
-    if (!f || make_function(call_bound, f, free_bound, &made)) {
-      free(f);
-      tn_value_release(&made);
-      tn_value_release(function);
-      return out_of_memory(function);
-    }
-    f->inner = reinterpret_cast<TnFunction*>(function->as.object);
-    f->defaults = e->defaults;
-    *function = made;
-    return 0;
-  }
 
   // A map from the names of devices in the artifact to those that are open.
   int devices(TnValue* out) const {

@@ -494,6 +494,24 @@ TEST(LoadedPayload, IsRefusedWhenDamaged) {
   }
 }
 
+TEST(Instance, IsMadeAndCalledFromSixteenThreadsAtOnce) {
+  const std::string path = testing::TempDir() + "/tenon_artifact_threads_" + std::to_string(getpid()) + ".so";
+  write(path, loaded());
+  Value plugin = call([](TnValue* ret) { return rt->plugin_wrap(&kPlugin, nullptr, nullptr, ret); });
+  const Value options(b.map({{"plugins", b.array({plugin})}, {"imports", import_map()}}));
+  Value shared = call([&](TnValue* ret) { return rt->instantiate(path.c_str(), options.ptr(), ret); });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 16; ++i)
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < 4; ++round) {
+        Value own = call([&](TnValue* ret) { return rt->instantiate(path.c_str(), options.ptr(), ret); });
+        for (const Value& v : {own, shared}) EXPECT_EQ(call_function(v, "through", {TN_INT, 0, {i}}), expected_sum(i));
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  std::remove(path.c_str());
+}
+
 TEST(Instance, BindsWhatItIsGiven) {
   Value before = instantiate(whole()), twice = instantiate(whole());  // two of one file
   int events = 0;

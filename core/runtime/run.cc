@@ -146,6 +146,34 @@ int body(const Run& run, TnFunction* f, const TnValue* args, int32_t n, TnValue*
   return 0;
 }
 
+// A function of an instance that has bindings of its own.
+struct BoundFunction {
+  TnFunction* inner;
+  TnRunContext defaults;
+};
+
+int call_bound(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  auto& f = *static_cast<BoundFunction*>(static_cast<TnFunction*>(self)->context);
+  Run run;
+  memset(&run.context, 0, sizeof run.context);
+  run.context.size = sizeof run.context;
+  Running running(&run);
+  TnRunContext& c = run.context;  // what the run around it says is in it already
+  if (!c.threads) c.threads = f.defaults.threads;
+  if (!c.profiler) c.profiler = f.defaults.profiler;
+  if (!c.allocator) c.allocator = f.defaults.allocator;
+  const int64_t begin = c.profiler && !run.outer ? now_ns() : 0;
+  int status = f.inner->call(f.inner, args, n, ret);
+  if (status == 0 && begin) tell_profiler(&run, TN_PROFILE_RUN, "", "cpu:0", begin, 0);
+  return status;
+}
+
+void free_bound(void* context) {
+  auto* f = static_cast<BoundFunction*>(context);
+  tn_object_release(&f->inner->header);
+  free(f);
+}
+
 }  // namespace
 
 int64_t now_ns() {
@@ -211,20 +239,19 @@ int run_function(TnFunction* function, const TnRunContext* context, const TnValu
   return -1;
 }
 
-int run_with_defaults(TnFunction* function, const TnRunContext& defaults, const TnValue* args, int32_t n,
-                      TnValue* ret) {
-  Run run;
-  memset(&run.context, 0, sizeof run.context);
-  run.context.size = sizeof run.context;
-  Running running(&run);
-  TnRunContext& c = run.context;  // what the run around it says is in it already
-  if (!c.threads) c.threads = defaults.threads;
-  if (!c.profiler) c.profiler = defaults.profiler;
-  if (!c.allocator) c.allocator = defaults.allocator;
-  const int64_t begin = c.profiler && !run.outer ? now_ns() : 0;
-  int status = function->call(function, args, n, ret);
-  if (status == 0 && begin) tell_profiler(&run, TN_PROFILE_RUN, "", "cpu:0", begin, 0);
-  return status;
+int bind_function(TnValue* function, const TnRunContext& defaults) {
+  auto* f = static_cast<BoundFunction*>(calloc(1, sizeof(BoundFunction)));
+  TnValue made = {TN_NONE, 0, {0}};
+  if (!f || make_function(call_bound, f, free_bound, &made)) {
+    free(f);
+    tn_value_release(&made);
+    tn_value_release(function);
+    return out_of_memory(function);
+  }
+  f->inner = reinterpret_cast<TnFunction*>(function->as.object);
+  f->defaults = defaults;
+  *function = made;
+  return 0;
 }
 
 void tell_profiler(const Run* run, int32_t kind, const char* name, const char* device, int64_t begin_ns,

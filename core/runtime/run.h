@@ -40,7 +40,8 @@ QueueObject* run_queue(const Run* run, const Device* device);
 
 int run_function(TnFunction* function, const TnRunContext* context, const TnValue* args, int32_t n, TnValue* ret);
 // Fields of `defaults` hold where those of the current run are zero.
-int run_with_defaults(TnFunction* function, const TnRunContext& defaults, const TnValue* args, int32_t n, TnValue* ret);
+// Replaces a function by one that runs it so; when that fails the error is in its place.
+int bind_function(TnValue* function, const TnRunContext& defaults);
 
 void tell_profiler(const Run* run, int32_t kind, const char* name, const char* device, int64_t begin_ns,
                    uint64_t bytes);

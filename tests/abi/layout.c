@@ -61,6 +61,20 @@ SAME(offsetof(TnModuleContext, runtime), 8);
 SAME(offsetof(TnModuleContext, imports), 16);
 SAME(offsetof(TnModuleContext, constants), 24);
 
+SAME(sizeof(TnFencePoint), 16);
+SAME(offsetof(TnFencePoint, value), 8);
+SAME(sizeof(TnBlob), 16);
+SAME(offsetof(TnBlob, bytes), 8);
+SAME(offsetof(TnRunContext, wait_count), 16);
+SAME(offsetof(TnRunContext, signal_count), 20);
+SAME(offsetof(TnRunContext, queue_count), 40);
+SAME(offsetof(TnRunContext, threads), 44);
+SAME(offsetof(TnProfileEvent, kind), 8);
+SAME(offsetof(TnProfileEvent, name), 16);
+SAME(offsetof(TnProfileEvent, device), 24);
+SAME(offsetof(TnProfileEvent, begin_ns), 32);
+SAME(offsetof(TnProfileEvent, bytes), 48);
+
 /* Indices that other systems share, and numbers that stand for ever. */
 SAME(TN_STRING, 65);
 SAME(TN_ERROR, 67);
