@@ -60,6 +60,8 @@ void show_plugin(const Json& p) {
   if (p.contains("codegen"))
     std::printf("  code generator for %s: %s\n%s", joined(p["codegen"]["targets"]).c_str(),
                 joined(p["codegen"]["formats"]).c_str(), options_lines(p["codegen"]["options"], "      ").c_str());
+  if (p.contains("device")) std::printf("  devices of the kind %s\n", joined(p["device"]["kinds"]).c_str());
+  if (p.contains("loader")) std::printf("  loader of %s\n", joined(p["loader"]["formats"]).c_str());
   if (p.contains("executor")) std::printf("  executor\n%s", options_lines(p["executor"]["options"], "      ").c_str());
 }
 
