@@ -14,8 +14,10 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ir/constant_store.h"
+#include "ir/pointer_map.h"
 
 namespace tenon {
 
@@ -31,6 +33,18 @@ using ConstantProvider = std::function<Constant(std::string_view digest, uint64_
 // offset, TN_ERROR_UNSUPPORTED for another version or an unknown kind, and TN_ERROR_NOT_FOUND for a constant that the
 // provider does not have. Bounded stack.
 Value decode_tree(std::string_view bytes, const ConstantProvider& constants = {});
+
+// What both ends of a conversation hold under one numbering: each tree that is sent adds its objects, and a later tree
+// refers to them by number, so that what comes back decodes to the very same nodes.
+struct ObjectTable {
+  std::vector<Value> objects;
+  PointerMap<uint32_t> index;                // of each object; kept by the encoder
+  std::vector<const TnConstant*> constants;  // of the tree that was encoded last, each once
+};
+
+// As above, for one of several trees. The two ends call these in the same order.
+std::string encode_tree(const TnValue& tree, ObjectTable& known);
+Value decode_tree(std::string_view bytes, const ConstantProvider& constants, ObjectTable& known);
 
 namespace internal {
 // Writes the checksum of a body that was changed, for tests of the decoder behind it.

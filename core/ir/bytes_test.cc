@@ -1,5 +1,8 @@
 #include "ir/bytes.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <limits>
 #include <random>
@@ -144,6 +147,43 @@ TEST(Bytes, ConstantsByDigest) {
   EXPECT_NE(e.message.find(c->digest), std::string::npos);
   e = error_of([&] { decode_tree(bytes, [](std::string_view, uint64_t) { return constant_from_bytes("other", 5); }); });
   EXPECT_EQ(e.code, TN_ERROR_CORRUPT);
+}
+
+TEST(Bytes, AConversationComesBackToTheVeryNodesThatItBeganWith) {
+  ObjectTable here, there;
+  ir::Var x = b.make<ir::Var>({kInt64, b.string("x")});
+  Node sum = b.add(x, b.imm(1));
+  Value question = b.array({Value(sum), Value(x)});
+  Value received = decode_tree(encode_tree(question.raw(), here), {}, there);
+  const Array& got = received.ref<Array>();
+  // The other side keeps the sum, makes a product with the variable, and says so.
+  Value answer = b.array({got[0], Value(b.mul(as_node(got[1]), b.imm(2)))});
+  std::string bytes = encode_tree(answer.raw(), there);
+  Value back = decode_tree(bytes, {}, here);
+  EXPECT_EQ(back.ref<Array>()[0].raw().as.p, sum.get());
+  EXPECT_EQ(as_node(back.ref<Array>()[1]).to<tir::Mul>().a().get(), x.get());
+  // And once more in the first direction, with what the answer brought.
+  Value last = decode_tree(encode_tree(back.ref<Array>()[1].raw(), here), {}, there);
+  EXPECT_EQ(last.raw().as.p, answer.ref<Array>()[1].raw().as.p);
+  ObjectTable empty;
+  EXPECT_EQ(error_of([&] { decode_tree(bytes, {}, empty); }).code, TN_ERROR_CORRUPT);
+}
+
+TEST(Bytes, AConstantIsFoundWhereItLies) {
+  ConstantStore store;
+  std::vector<char> large(3 << 20, 'x');
+  for (Constant c : {store.add("weights", 7), store.add(large.data(), large.size()), store.add("more", 4)}) {
+    ConstantPlace place = place_of(*c.get());
+    ASSERT_NE(place.inode, 0u);
+    int fd = open_place(*c.get());
+    ASSERT_GE(fd, 0);
+    Constant other = MappedStore(fd, "other").constant(place.offset, c->size, c->digest);
+    EXPECT_EQ(std::string_view(static_cast<const char*>(other->data), other->size),
+              std::string_view(static_cast<const char*>(c->data), c->size));
+    EXPECT_TRUE(fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) << "a store must not become shorter under those who map it";
+    EXPECT_EQ(error_of([&] { MappedStore(fd, "other").constant(UINT64_MAX, 2, c->digest); }).code, TN_ERROR_CORRUPT);
+    close(fd);
+  }
 }
 
 TEST(Bytes, RefusesWhatIsNotATree) {

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <utility>
 
 #include "diag/sha256.h"
 
@@ -21,7 +23,16 @@ class Mapping {
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping() {
     if (size_) munmap(data_, size_);
+    if (memory_ >= 0) close(memory_);
   }
+  // What file it maps, from which offset. `memory`: the descriptor of a file without a name, which is taken over; -1
+  // for a file that is found by its name again.
+  void lies_in(const struct stat& file, uint64_t offset, int memory) {
+    place_ = {file.st_dev, file.st_ino, offset};
+    memory_ = memory;
+  }
+  const ConstantPlace& place() const { return place_; }
+  int memory() const { return memory_; }
   char* data() const { return static_cast<char*>(data_); }
   uint64_t size() const { return size_; }
   const std::string& store() const { return store_; }
@@ -30,6 +41,8 @@ class Mapping {
   void* data_;
   uint64_t size_;
   std::string store_;
+  ConstantPlace place_;
+  int memory_ = -1;
 };
 
 }  // namespace internal
@@ -39,6 +52,9 @@ namespace {
 using internal::Mapping;
 
 constexpr uint64_t kChunkBytes = uint64_t{1} << 20;
+// Descriptors are few (1,024 a process, as a rule), so from this number on a store in memory gives its own back: it is
+// then copied where another process needs it.
+constexpr int kLastKeptDescriptor = 500;
 constexpr uint64_t kAlignment = 64;
 
 struct File {
@@ -49,10 +65,18 @@ struct File {
 };
 
 std::shared_ptr<Mapping> map_memory(uint64_t size, const std::string& name) {
-  File file{memfd_create("tenon-constants", MFD_CLOEXEC)};
+  File file{memfd_create("tenon-constants", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
   void* data = MAP_FAILED;
-  if (file.fd >= 0 && ftruncate(file.fd, static_cast<off_t>(size)) == 0)
+  struct stat status;
+  if (file.fd >= 0 && ftruncate(file.fd, static_cast<off_t>(size)) == 0 && fstat(file.fd, &status) == 0)
     data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+  if (data != MAP_FAILED) {
+    auto mapping = std::make_shared<Mapping>(data, size, name);
+    // Whoever maps it too must be able to rely on its size.
+    fcntl(file.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+    if (file.fd < kLastKeptDescriptor) mapping->lies_in(status, 0, std::exchange(file.fd, -1));
+    return mapping;
+  }
   if (data == MAP_FAILED) data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED)
     throw Error(TN_ERROR_OUT_OF_MEMORY, "no memory for a constant of " + std::to_string(size) + " bytes");
@@ -103,7 +127,7 @@ Constant ConstantStore::add(const void* data, uint64_t size) {
   if (known != by_digest_.end()) return known->second;
   uint64_t start = (used_ + kAlignment - 1) / kAlignment * kAlignment;
   if (!chunk_ || start > chunk_->size() || chunk_->size() - start < size) {
-    chunk_ = map_memory(std::max(size, kChunkBytes), name_ + ":" + std::to_string(chunks_++));
+    chunk_ = map_memory(std::max({size, kChunkBytes, total_ / 4}), name_ + ":" + std::to_string(chunks_++));
     start = 0;
   }
   used_ = start + size;
@@ -176,6 +200,7 @@ Constant constant_from_descriptor(int fd, const std::string& path, uint64_t offs
   void* data = mmap(nullptr, length, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(first));
   if (data == MAP_FAILED) throw fail(std::strerror(errno));
   auto mapping = std::make_shared<Mapping>(data, length, path);
+  mapping->lies_in(status, first, -1);
   const char* bytes = mapping->data() + (offset - first);
   std::string text = digest.empty() ? digest_of(bytes, size) : std::string(digest);
   return make_constant(std::move(mapping), bytes, size, offset, text);
@@ -186,6 +211,47 @@ Constant constant_from_bytes(const void* data, uint64_t size) {
   if (size) std::memcpy(mapping->data(), data, size);
   const char* bytes = mapping->data();
   return make_constant(std::move(mapping), bytes, size, 0, digest_of(bytes, size));
+}
+
+namespace {
+const Mapping& mapping_of(const TnConstant& c) { return *reinterpret_cast<const ConstantObject*>(&c)->mapping; }
+}  // namespace
+
+ConstantPlace place_of(const TnConstant& constant) {
+  const Mapping& mapping = mapping_of(constant);
+  ConstantPlace place = mapping.place();
+  if (place.inode == 0) return {};
+  place.offset += static_cast<uint64_t>(static_cast<const char*>(constant.data) - mapping.data());
+  return place;
+}
+
+int open_place(const TnConstant& constant) {
+  const Mapping& mapping = mapping_of(constant);
+  if (mapping.place().inode == 0) return -1;
+  std::string path =
+      mapping.memory() >= 0 ? "/proc/self/fd/" + std::to_string(mapping.memory()) : std::string(mapping.store());
+  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat now;
+  if (fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == mapping.place().device && now.st_ino == mapping.place().inode)
+    return fd;
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+MappedStore::MappedStore(int fd, std::string name) {
+  struct stat status;
+  void* data = MAP_FAILED;
+  auto size = fstat(fd, &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
+  if (size > 0) data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED)
+    throw Error(TN_ERROR_IO, std::string("cannot map the constants of another process: ") + std::strerror(errno), name);
+  mapping_ = std::make_shared<Mapping>(data, size, std::move(name));
+}
+
+Constant MappedStore::constant(uint64_t offset, uint64_t size, std::string_view digest) const {
+  if (!mapping_ || !is_digest(digest) || offset > mapping_->size() || size > mapping_->size() - offset)
+    throw Error(TN_ERROR_CORRUPT, "a constant of another process lies outside of its store");
+  return make_constant(mapping_, mapping_->data() + offset, size, offset, digest);
 }
 
 uint64_t tensor_bytes(const DLTensor& t) {

@@ -19,8 +19,8 @@ namespace internal {
 class Mapping;
 }
 
-// Constants in memory, in anonymous files of a megabyte or more (memfd), so that they can be passed to another process
-// by descriptor. The same bytes are stored once. Constants outlive the store. Any thread.
+// Constants in memory, in anonymous files of a megabyte or more, growing with what they hold (memfd), so that they can
+// be passed to another process by descriptor. The same bytes are stored once. Constants outlive the store. Any thread.
 class ConstantStore {
  public:
   explicit ConstantStore(std::string name = "memory") : name_(std::move(name)) {}
@@ -70,6 +70,30 @@ Constant constant_from_descriptor(int fd, const std::string& name, uint64_t offs
 
 // A constant with memory of its own.
 Constant constant_from_bytes(const void* data, uint64_t size);
+
+// Where the bytes of a constant lie, for another process: within a file that may have no name. All that lie in one file
+// have the same device and inode; 0 and 0 stand for memory that no descriptor leads to.
+struct ConstantPlace {
+  uint64_t device = 0, inode = 0;
+  uint64_t offset = 0;
+};
+ConstantPlace place_of(const TnConstant& constant);
+// A descriptor of that file, for reading, which the caller closes; -1 when there is none any more: the file was removed
+// or replaced, or the constant lies in plain memory.
+int open_place(const TnConstant& constant);
+
+// A file of constants as a whole, of another process. Mapped for reading; constants keep it mapped.
+class MappedStore {
+ public:
+  MappedStore() = default;
+  // Takes what the descriptor leads to, not the descriptor. Throws TN_ERROR_IO.
+  MappedStore(int fd, std::string name);
+  // `digest` is taken on trust. Throws TN_ERROR_CORRUPT when the range lies outside.
+  Constant constant(uint64_t offset, uint64_t size, std::string_view digest) const;
+
+ private:
+  std::shared_ptr<internal::Mapping> mapping_;
+};
 
 // How many bytes a contiguous tensor on the CPU has. Throws TN_ERROR_ARGUMENT when it is none, or null.
 uint64_t tensor_bytes(const DLTensor& tensor);

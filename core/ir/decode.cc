@@ -85,8 +85,8 @@ struct Decoded {
 
 class Decoder {
  public:
-  Decoder(std::string_view bytes, const ConstantProvider& constants)
-      : in_(bytes), bytes_(bytes), provider_(constants) {}
+  Decoder(std::string_view bytes, const ConstantProvider& constants, const std::vector<Value>& known)
+      : in_(bytes), bytes_(bytes), provider_(constants), known_(known) {}
 
   Value decode() {
     read_header();
@@ -101,6 +101,14 @@ class Decoder {
     Value tree = value().value;
     if (in_.left()) in_.corrupt("something follows the tree");
     return tree;
+  }
+  // Hands over the objects that the tree added.
+  void add_to(ObjectTable& table) {
+    table.objects.reserve(table.objects.size() + objects_.size());
+    for (Decoded& d : objects_) {
+      table.index[d.value.raw().as.object] = static_cast<uint32_t>(table.objects.size());
+      table.objects.push_back(std::move(d.value));
+    }
   }
 
  private:
@@ -301,7 +309,9 @@ class Decoder {
       case kEmptyMap: return leaf(Value::share(slot_default(TN_SLOT_MAP)));
       case kObject: {
         uint64_t back = in_.number();
-        if (back == 0 || back > objects_.size()) in_.corrupt("an object refers to one that is not before it");
+        if (back == 0 || back > objects_.size() + known_.size())
+          in_.corrupt("an object refers to one that is not before it");
+        if (back > objects_.size()) return leaf(known_[known_.size() - (back - objects_.size())]);
         return objects_[objects_.size() - back];
       }
       default: in_.corrupt("a value begins with an unknown mark");
@@ -343,6 +353,7 @@ class Decoder {
   Input in_;
   std::string_view bytes_;
   const ConstantProvider& provider_;
+  const std::vector<Value>& known_;  // what an earlier tree brought
   uint32_t vocabulary_ = 0;
   uint64_t elements_ = 0, key_bytes_ = 0;
   std::vector<Text> texts_;
@@ -357,7 +368,15 @@ class Decoder {
 }  // namespace
 
 Value decode_tree(std::string_view bytes, const ConstantProvider& constants) {
-  return Decoder(bytes, constants).decode();
+  const std::vector<Value> none;
+  return Decoder(bytes, constants, none).decode();
+}
+
+Value decode_tree(std::string_view bytes, const ConstantProvider& constants, ObjectTable& known) {
+  Decoder decoder(bytes, constants, known.objects);
+  Value tree = decoder.decode();
+  decoder.add_to(known);
+  return tree;
 }
 
 }  // namespace tenon

@@ -34,6 +34,10 @@ class Output {
 
 class Encoder {
  public:
+  // `known` objects have the numbers before the first one that is written; the index has them.
+  Encoder(PointerMap<uint32_t>& object_index, size_t known)
+      : first_(known), count_(known), object_index_(object_index) {}
+
   std::string encode(const TnValue& tree) {
     visit(tree);
     while (!frames_.empty()) step();
@@ -43,7 +47,7 @@ class Encoder {
                                        {&kinds_, kind_index_.size()},
                                        {&spans_, span_count_},
                                        {&constants_, constant_index_.size()},
-                                       {&objects_, object_index_.size()}}) {
+                                       {&objects_, count_ - first_}}) {
       body.number(count);
       body.raw(table->bytes().data(), table->bytes().size());
       if (body.bytes().size() > kLimits.bytes)
@@ -58,6 +62,9 @@ class Encoder {
     internal::seal_bytes(&all);
     return all;
   }
+  // The objects that the tree added, in the order of their numbers; alive as long as the tree.
+  const std::vector<const TnObject*>& added() const { return added_; }
+  const std::vector<const TnConstant*>& constants() const { return constant_list_; }
 
  private:
   struct Frame {
@@ -101,9 +108,9 @@ class Encoder {
       write_array(reinterpret_cast<const TnArray*>(object));
     else
       write_map(reinterpret_cast<const TnMap*>(object));
-    auto index = static_cast<uint32_t>(object_index_.size());
-    object_index_[object] = index;
-    if (object_index_.size() > kLimits.nodes)
+    object_index_[object] = static_cast<uint32_t>(count_++);
+    added_.push_back(object);
+    if (count_ > kLimits.nodes)
       throw Error(TN_ERROR_LIMIT, "a tree has more than " + std::to_string(kLimits.nodes) + " objects");
   }
 
@@ -194,7 +201,7 @@ class Encoder {
           break;
         }
         out.byte(kObject);
-        out.number(object_index_.size() - *object_index_.find(v.as.object));
+        out.number(count_ - *object_index_.find(v.as.object));
         break;
       default: throw Error(TN_ERROR_ARGUMENT, "cannot encode " + describe(v));
     }
@@ -223,6 +230,7 @@ class Encoder {
   uint64_t constant(const TnConstant* c) {
     auto [it, added] = constant_index_.emplace(c->digest, constant_index_.size());
     if (added) {
+      constant_list_.push_back(c);
       constants_.text(c->digest);
       constants_.number(c->size);
     }
@@ -236,12 +244,31 @@ class Encoder {
   std::unordered_map<std::string_view, uint64_t> constant_index_;
   PointerMap<uint64_t> span_index_;
   uint64_t span_count_ = 0;
-  PointerMap<uint32_t> object_index_;
+  std::vector<const TnConstant*> constant_list_;
+  std::vector<const TnObject*> added_;
+  size_t first_, count_;  // the objects that the other end has already, and all
+  PointerMap<uint32_t>& object_index_;
 };
 
 }  // namespace
 
-std::string encode_tree(const TnValue& tree) { return Encoder().encode(tree); }
+std::string encode_tree(const TnValue& tree) {
+  PointerMap<uint32_t> index;
+  return Encoder(index, 0).encode(tree);
+}
+
+std::string encode_tree(const TnValue& tree, ObjectTable& known) {
+  Encoder encoder(known.index, known.objects.size());
+  std::string bytes = encoder.encode(tree);
+  known.objects.reserve(known.objects.size() + encoder.added().size());
+  for (const TnObject* object : encoder.added()) {
+    TnValue v{object->type_index, 0, {0}};
+    v.as.object = const_cast<TnObject*>(object);
+    known.objects.push_back(Value::share(v));
+  }
+  known.constants = encoder.constants();
+  return bytes;
+}
 
 namespace internal {
 
