@@ -10,7 +10,9 @@
 #include "pass/dump.h"
 #include "registry/describe.h"
 #include "registry/lock.h"
+#include "registry/probe/quarantine.h"
 #include "registry/registry.h"
+#include "registry/worker/isolated.h"
 
 using namespace tenon;
 
@@ -61,15 +63,40 @@ int slot(TnValue* ret, F&& f) {
   return guard(rt(), ret, std::forward<F>(f));
 }
 
+IsolationSettings isolation_of(const Builder& b, const Value& which, const Value& given) {
+  IsolationSettings s;
+  const Options o(b, given.ptr(),
+                  {row("deadline_ms", OptionType::kInt, Value(s.deadline_ms)),
+                   row("memory_mb", OptionType::kInt, Value(int64_t{0})), row("repro_dir", OptionType::kString),
+                   row("keep_weights", OptionType::kBool, Value(false)),
+                   row("probe_deadline_ms", OptionType::kInt, Value(s.probe_deadline_ms))},
+                  "'isolation'");
+  s.deadline_ms = o["deadline_ms"].as_int();
+  s.memory_bytes = static_cast<uint64_t>(o["memory_mb"].as_int()) << 20;
+  s.repro_dir = o.text("repro_dir");
+  s.keep_weights = o.flag("keep_weights");
+  s.probe_deadline_ms = o["probe_deadline_ms"].as_int();
+  if (which.is_bool())
+    s.all = which.as_bool();
+  else if (which.is_array())
+    for (const Value& id : which.ref<Array>()) s.ids.emplace(id.as_string());
+  else if (!which.is_none())
+    throw Error(TN_ERROR_TYPE, "'isolate' is true, false or an array of plugin ids, not " + value_kind(which));
+  return s;
+}
+
 int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
   return slot(ret, [&] {
     Builder b = core_builder();
     const Options o(b, options,
                     {row("plugin_dirs", OptionType::kList), row("config", OptionType::kString),
-                     row("search_defaults", OptionType::kBool, Value(true)), row("target", OptionType::kString)},
+                     row("search_defaults", OptionType::kBool, Value(true)), row("target", OptionType::kString),
+                     row("isolate", OptionType::kAny), row("isolation", OptionType::kMap),
+                     row("probe", OptionType::kBool, Value(true))},
                     "a session");
-    auto made = std::make_unique<TnSession>(
-        RegistryOptions{o.texts("plugin_dirs"), o.text("config"), o.flag("search_defaults")});
+    auto made =
+        std::make_unique<TnSession>(RegistryOptions{o.texts("plugin_dirs"), o.text("config"), o.flag("search_defaults"),
+                                                    isolation_of(b, o["isolate"], o["isolation"]), o.flag("probe")});
     if (!o.text("target").empty()) made->session.set_target(parse_target(b, o.text("target")));
     *session = made.release();
     return Value();
@@ -324,6 +351,20 @@ int instantiate(TnSession* s, const char* path, const TnValue* options, TnValue*
   });
 }
 
+Value standing_value(const Builder& b, const Standing& s) {
+  return b.map({{"state", b.string(s.state)}, {"reason", b.string(s.reason)}, {"since", b.string(s.since)}});
+}
+
+int probe(TnSession* s, const char* id, TnValue* ret) {
+  return slot(ret, [&] { return standing_value(s->b, s->registry.probe(find_plugin(s->registry, id))); });
+}
+
+int replay(TnSession* s, const char* folder, TnValue* ret) {
+  return slot(ret, [&] { return worker::replay_folder(s->session, s->registry, folder); });
+}
+
+void note_signal(int number) { Journal::note_signal(number); }
+
 }  // namespace
 
 extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
@@ -356,6 +397,9 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    save,
                                    instantiate,
                                    lock,
-                                   read_lock_slot};
+                                   read_lock_slot,
+                                   probe,
+                                   replay,
+                                   note_signal};
   return &table;
 }

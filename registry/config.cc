@@ -81,12 +81,13 @@ Config read_config(const Builder& b, const std::vector<std::string>& files) {
     config.files.push_back(file);
     YamlReader r(b, file);
     Yaml top = read_yaml(file);
-    if (!top.is_null() && r.map(top, "the configuration", {{"plugins"}, {"pipelines"}, {"slots"}})) {
+    if (!top.is_null() && r.map(top, "the configuration", {{"plugins"}, {"pipelines"}, {"slots"}, {"isolation"}})) {
       std::vector<std::string> plugins = r.texts(top, "plugins");
       for (const std::string& earlier : config.plugins)
         if (std::find(plugins.begin(), plugins.end(), earlier) == plugins.end()) plugins.push_back(earlier);
       config.plugins = std::move(plugins);
       if (const Yaml* pipelines = top.find("pipelines")) read_pipelines(r, *pipelines, config);
+      if (const Yaml* isolation = top.find("isolation")) config.isolation = read_isolation(r, *isolation);
       if (const Yaml* slots = top.find("slots")) read_slots(r, *slots, config);
     }
     raise(r.complaints(), "tenon check " + file);

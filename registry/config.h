@@ -8,6 +8,7 @@
 #ifndef TENON_REGISTRY_CONFIG_H
 #define TENON_REGISTRY_CONFIG_H
 
+#include "registry/worker/settings.h"
 #include "registry/yaml_reader.h"
 
 namespace tenon {
@@ -27,6 +28,7 @@ struct Config {
   std::vector<std::string> plugins;
   std::vector<Named> pipelines;  // in the order of the files
   std::vector<Slots> slots;
+  IsolationSettings isolation;  // of the last file that says something of it
 
   const Named* find(const std::string& name) const;
   std::vector<std::string> names() const;

@@ -1,5 +1,7 @@
 #include "registry/describe.h"
 
+#include "registry/probe/quarantine.h"
+
 namespace tenon {
 
 namespace {
@@ -29,8 +31,9 @@ Value describe_pass(const Builder& b, const PassInfo& pass) {
   return b.map(e);
 }
 
-Value describe_plugin(Session& session, const PluginInfo& p) {
+Value describe_plugin(Session& session, Registry& registry, const PluginInfo& p) {
   const Builder& b = session.builder();
+  Standing standing = registry.standing(p);
   Builder::Entries e{{"id", b.string(p.id)},
                      {"version", b.string(p.version)},
                      {"vendor", b.string(p.vendor)},
@@ -40,6 +43,10 @@ Value describe_plugin(Session& session, const PluginInfo& p) {
                      {"manifest", b.string(p.manifest)},
                      {"library", b.string(p.library)},
                      {"loaded", Value(session.instances().is_loaded(p.id))},
+                     {"isolated", Value(registry.isolates(p))},
+                     {"probe", b.map({{"state", b.string(standing.state)},
+                                      {"reason", b.string(standing.reason)},
+                                      {"since", b.string(standing.since)}})},
                      {"provides", texts_value(b, p.provides)},
                      {"passes", list(b, p.passes, [&](const PassRef& pass) { return describe_pass(b, *pass); })},
                      {"ops", list(b, p.ops, [&](const OpRow& op) { return Value(op.row); })}};
@@ -71,7 +78,7 @@ Value describe_complaints(const Builder& b, const std::vector<Error>& complaints
 Value describe_plugins(Session& session, Registry& registry) {
   const Builder& b = session.builder();
   return b.map(
-      {{"plugins", list(b, registry.plugins(), [&](const PluginInfo& p) { return describe_plugin(session, p); })},
+      {{"plugins", list(b, registry.plugins(), [&](const PluginInfo& p) { return describe_plugin(session, registry, p); })},
        {"broken", list(b, registry.broken(),
                        [&](const BrokenPlugin& p) {
                          return Value(b.map({{"id", b.string(p.id)},

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "registry/load.h"
+#include "registry/probe/quarantine.h"
 
 namespace tenon {
 
@@ -14,6 +14,13 @@ Registry::Registry(const Builder& b, RegistryOptions options, const void* addres
   for (SearchDir& dir : default_search_path(address_in_library)) dirs_.push_back(std::move(dir));
   installation_ = installation_dir(address_in_library);
 }
+
+Registry::Registry(const Builder& b, RegistryPlace place)
+    : b_(b), dirs_(std::move(place.dirs)), installation_(std::move(place.installation)), in_worker_(true) {
+  options_.config = std::move(place.config);
+}
+
+Registry::~Registry() = default;
 
 const Discovery& Registry::found() {
   const Config& order = config();
@@ -57,16 +64,6 @@ const Config& Registry::config() {
     if (std::string own = user_config_file(); !own.empty()) files.push_back(own);
   config_ = read_config(b_, files);
   return *config_;
-}
-
-const TnPlugin* Registry::load(const PluginInfo& plugin) {
-  {
-    std::lock_guard lock(mutex_);
-    if (std::string problem = runtimes_.problem(plugin); !problem.empty())
-      throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' " + plugin.version + " " + problem,
-                  plugin.manifest, "install the build of the plugin for what this machine has");
-  }
-  return load_plugin(plugin);
 }
 
 std::vector<std::string> Registry::searched() const {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "registry/discover.h"
 #include "registry/package/runtimes.h"
@@ -18,16 +19,40 @@ struct RegistryOptions {
   std::vector<std::string> plugin_dirs;  // searched first
   std::string config;                    // a plugins.yaml instead of the installation's and the user's
   bool search_defaults = true;           // TENON_PLUGIN_PATH, the installation and the user's plugins.yaml
+  IsolationSettings isolation;           // besides what the configuration says
+  bool probe = true;                     // try plugins that are not the installation's own in another process first
 };
+
+// Where a registry looks, for another process.
+struct RegistryPlace {
+  std::vector<SearchDir> dirs;
+  std::string installation, config;
+};
+
+class Quarantine;
+struct Standing;
 
 class Registry : public PluginProvider {
  public:
   Registry(const Builder& b, RegistryOptions options, const void* address_in_library);
+  // In the process of a worker: neither probes nor isolates.
+  Registry(const Builder& b, RegistryPlace place);
+  ~Registry() override;
 
   const std::vector<PluginInfo>& plugins() override { return found().plugins; }
   const std::vector<BrokenPlugin>& broken() override { return found().broken; }
   const PluginInfo* find(std::string_view id) override;
   const TnPlugin* load(const PluginInfo& plugin) override;
+  std::unique_ptr<PluginStandIn> stand_in(const PluginInfo& plugin, const TnHost& host) override;
+  CallObserver* calls() override;
+
+  // What is known of a plugin from its first loading in another process.
+  Standing standing(const PluginInfo& plugin);
+  Standing probe(const PluginInfo& plugin);
+  // Whether it runs in a process of its own, and how processes are limited.
+  bool isolates(const PluginInfo& plugin) { return isolation().isolates(plugin.id); }
+  const IsolationSettings& isolation();
+  RegistryPlace place() const;
 
   std::vector<std::string> searched() const;
   std::vector<std::string> pipeline_names();
@@ -37,6 +62,9 @@ class Registry : public PluginProvider {
  private:
   const Discovery& found();
   const Config& config();
+  Quarantine& quarantine();
+  bool is_own(const PluginInfo& plugin);
+  void require_runtimes(const PluginInfo& plugin);
 
   const Builder& b_;
   RegistryOptions options_;
@@ -48,6 +76,10 @@ class Registry : public PluginProvider {
   std::map<std::string, std::unique_ptr<PluginInfo>> looked_up_;  // what `find` gave
   std::optional<Config> config_;
   Runtimes runtimes_;
+  bool in_worker_ = false;
+  std::optional<IsolationSettings> isolation_;
+  std::unique_ptr<Quarantine> quarantine_;
+  std::optional<std::set<std::string>> own_;  // the ids of the installation's own plugins
 };
 
 }  // namespace tenon

@@ -28,7 +28,7 @@ Value schemas_value(const Builder& b, const OptionSchemas& schemas) {
 }
 
 OpService::OpService(const Builder& b, PluginProvider& provider, PluginInstances& instances)
-    : b_(b), provider_(provider), instances_(instances) {
+    : b_(b), provider_(provider), instances_(instances), calls_(provider.calls()) {
   table_.size = sizeof table_;
   table_.self = this;
   table_.find = [](void* self, const char* id, TnValue* ret) -> int {
@@ -92,6 +92,7 @@ Value OpService::infer_type(const TnContext* context, const Node& call) {
   const OpRecord& op = record_of(call);
   if (PluginInstances::Use use = this->use(op, "infer_type"); use.table) {
     auto* table = static_cast<const TnOp*>(use.table);
+    CallMark mark(calls_, op.plugin + " " + op.id);
     if (TN_HAS(table, infer_type))
       return tenon::call([&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
     throw Error(TN_ERROR_PLUGIN,
@@ -113,6 +114,7 @@ Value OpService::compute(const TnContext* context, const Node& call) {
   if (!TN_HAS(table, compute))
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no compute, though its manifest says so for " + op.id);
+  CallMark mark(calls_, op.plugin + " " + op.id);
   return tenon::call([&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
 }
 
@@ -126,6 +128,7 @@ Value OpService::evaluate(const TnContext* context, const Node& call, const TnVa
   if (!TN_HAS(table, evaluate))
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no evaluate, though its manifest says so for " + op.id);
+  CallMark mark(calls_, op.plugin + " " + op.id);
   return tenon::call([&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
 }
 

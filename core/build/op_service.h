@@ -34,6 +34,7 @@ class OpService {
   const Builder& b_;
   PluginProvider& provider_;
   PluginInstances& instances_;
+  CallObserver* calls_;
   TnHostOps table_;
   std::once_flag filled_;
   OpTable ops_;

@@ -2,11 +2,13 @@
 #ifndef TENON_BUILD_PLUGIN_INFO_H
 #define TENON_BUILD_PLUGIN_INFO_H
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "pass/compile_context.h"
 #include "pass/pipeline.h"
 
 namespace tenon {
@@ -85,6 +87,16 @@ struct BrokenPlugin {
   std::vector<Error> complaints;
 };
 
+// A plugin that runs somewhere else.
+class PluginStandIn {
+ public:
+  virtual ~PluginStandIn() = default;
+  // What its capability tables take as their instance.
+  virtual void* instance() = 0;
+  // Null when the plugin has no such capability, or none that can be reached from here.
+  virtual const void* capability(const char* id) = 0;
+};
+
 // What the registry is to a session. Nothing is loaded before `load`.
 class PluginProvider {
  public:
@@ -99,6 +111,11 @@ class PluginProvider {
   }
   // The table of the plugin's library, checked; alive as long as the process. Throws.
   virtual const TnPlugin* load(const PluginInfo& plugin) = 0;
+  // What stands for a plugin that is not to run in this process, started for the session that `host` belongs to; null for
+  // one that is loaded here. Throws.
+  virtual std::unique_ptr<PluginStandIn> stand_in(const PluginInfo&, const TnHost&) { return nullptr; }
+  // Who is told of the calls into plugins; null when nobody is.
+  virtual CallObserver* calls() { return nullptr; }
 };
 
 }  // namespace tenon

@@ -22,12 +22,21 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
                     "two plugins ask for each other in their create; ask at first use instead");
       return e;
     }
+  if (std::unique_ptr<PluginStandIn> stand_in = provider_.stand_in(plugin, host_)) {
+    Entry& e = entries_.emplace_back();
+    e.info = &plugin;
+    e.instance = stand_in->instance();
+    e.stand_in = std::move(stand_in);
+    e.creating = false;
+    return e;
+  }
   const TnPlugin* table = provider_.load(plugin);
   Entry& e = entries_.emplace_back();
   e.info = &plugin;
   e.table = table;
   e.host = host_;
   try {
+    CallMark mark(provider_.calls(), plugin.id);
     call([&](TnValue* ret) { return table->create(&e.host, &e.instance, ret); });
   } catch (const Error& cause) {
     entries_.pop_back();
@@ -50,7 +59,7 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
 PluginInstances::Use PluginInstances::use(const PluginInfo& plugin, const char* capability) {
   std::lock_guard lock(mutex_);
   Entry& e = entry(plugin);
-  const void* table = e.table->capability(e.instance, capability);
+  const void* table = e.capability(capability);
   if (!table)
     throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' does not provide " + capability, plugin.library);
   return {table, e.instance};

@@ -41,6 +41,11 @@ class PluginInstances {
     void* instance = nullptr;
     bool creating = true;
     TnHost host;
+    std::unique_ptr<PluginStandIn> stand_in;  // instead of table and instance
+
+    const void* capability(const char* id) {
+      return stand_in ? stand_in->capability(id) : table->capability(instance, id);
+    }
   };
   Entry& entry(const PluginInfo& plugin);
 

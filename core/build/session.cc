@@ -26,6 +26,7 @@ Session::Session(PluginProvider& provider)
   environment_.builder = &builder_;
   environment_.cancelled = [this] { return cancelled_.load(); };
   environment_.target = parse_target(builder_, "cpu");
+  environment_.calls = provider.calls();
   instances_ = std::make_unique<PluginInstances>(
       provider, tn_runtime(), this,
       [](void* self, const char* id) -> const void* { return static_cast<Session*>(self)->service(id); });

@@ -8,7 +8,7 @@ std::string span_where(const TnSpan* span) {
 }
 
 CompileContext::CompileContext(const CompileEnvironment& environment, const Node& module, std::string from)
-    : environment_(environment), module_(module), from_(std::move(from)) {
+    : environment_(environment), module_(module), from_(std::move(from)), mark_(environment.calls, from_) {
   target_ = environment.builder->map_value(environment.target);
   table_.size = sizeof table_;
   table_.self = this;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tenon/cxx/builder.h"
@@ -20,11 +21,36 @@ struct Diagnostic {
   std::string from;  // the pass or plugin that reported it
 };
 
+// Is told when a call of a plugin begins and ends, on the thread that makes it. Any thread; never throws.
+class CallObserver {
+ public:
+  virtual ~CallObserver() = default;
+  // `who`: "PLUGIN", "PLUGIN:PASS", or "PLUGIN OP". The answer is handed to `leave`.
+  virtual int enter(std::string_view who) noexcept = 0;
+  virtual void leave(int call) noexcept = 0;
+};
+
 // What does not change from call to call within a session.
 struct CompileEnvironment {
   const Builder* builder = nullptr;
   Map target;
   std::function<bool()> cancelled;  // may be empty
+  CallObserver* calls = nullptr;    // may be null
+};
+
+// The time within which a plugin is being called.
+class CallMark {
+ public:
+  CallMark(CallObserver* calls, std::string_view who) : calls_(calls), call_(calls ? calls->enter(who) : 0) {}
+  CallMark(const CallMark&) = delete;
+  CallMark& operator=(const CallMark&) = delete;
+  ~CallMark() {
+    if (calls_) calls_->leave(call_);
+  }
+
+ private:
+  CallObserver* calls_;
+  int call_;
 };
 
 class CompileContext {
@@ -47,6 +73,7 @@ class CompileContext {
   TnContext table_;
   std::mutex mutex_;
   std::vector<Diagnostic> diagnostics_;
+  CallMark mark_;
 };
 
 // "file:line:col" of a span; "" for null.

@@ -32,9 +32,13 @@ std::string options_lines(const Json& options, const std::string& indent) {
 }
 
 void list_plugins(const Json& all) {
-  for (const Json& p : all["plugins"])
+  for (const Json& p : all["plugins"]) {
     std::printf("%-20s %-8s %-10s %s\n", text(p, "id").c_str(), text(p, "version").c_str(), text(p, "tier").c_str(),
                 text(p, "summary").c_str());
+    if (text(p["probe"], "state") == "quarantined")
+      std::printf("    in quarantine since %s: it %s\n", text(p["probe"], "since").c_str(),
+                  text(p["probe"], "reason").c_str());
+  }
   for (const Json& p : all["broken"]) {
     std::printf("%-20s broken   %s\n", text(p, "id").empty() ? "?" : text(p, "id").c_str(),
                 text(p, "manifest").c_str());
@@ -45,11 +49,21 @@ void list_plugins(const Json& all) {
     std::printf("no plugins; searched: %s\n", joined(all["searched"]).c_str());
 }
 
+std::string standing_text(const Json& probe) {
+  std::string state = text(probe, "state"), since = text(probe, "since");
+  if (state == "exempt") return "not needed: it belongs to the installation";
+  if (state == "new") return "not yet: it is loaded in another process before it is used";
+  if (state == "ok") return "ok, " + since;
+  return "in quarantine since " + since + ": it " + text(probe, "reason");
+}
+
 void show_plugin(const Json& p) {
   std::printf("%s %s\n  %s\n", text(p, "id").c_str(), text(p, "version").c_str(), text(p, "summary").c_str());
   for (const char* key : {"vendor", "license", "tier", "manifest", "library"})
     if (!text(p, key).empty()) std::printf("  %-9s %s\n", key, text(p, key).c_str());
   std::printf("  provides  %s\n", joined(p["provides"]).c_str());
+  std::printf("  probe     %s\n", standing_text(p["probe"]).c_str());
+  if (p.value("isolated", false)) std::printf("  isolated  runs in a process of its own\n");
   for (const Json& pass : p["passes"])
     std::printf("  pass %s:%s (%s)  %s\n%s", text(p, "id").c_str(), text(pass, "name").c_str(),
                 text(pass, "level").c_str(), text(pass, "summary").c_str(),
@@ -96,10 +110,17 @@ Run add_plugin(Command& app, std::shared_ptr<Common> common) {
   info->add_option("ID", *id, "the plugin").required();
   Command* check = app.add_command("check", "open a plugin's library and make an instance of it");
   check->add_option("ID", *id, "the plugin").required();
+  Command* probe = app.add_command("probe", "load a plugin in another process and keep what comes of it");
+  probe->add_option("ID", *id, "the plugin").required();
   return [=] {
     for (const auto& [sub, run] : verbs)
       if (sub->parsed()) return run();
     auto session = common->open();
+    if (probe->parsed()) {
+      Json standing = to_json(session->probe(*id));
+      print_line(common->json ? standing.dump(2) : *id + ": " + standing_text(standing));
+      return text(standing, "state") == "quarantined" ? int{kInternal} : int{kOk};
+    }
     if (check->parsed()) {
       session->load_plugin(*id);
       print_line(common->json ? Json{{"id", *id}, {"ok", true}}.dump(2) : *id + ": ok");

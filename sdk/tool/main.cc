@@ -2,6 +2,8 @@
 //
 // Exit codes: 0 done; 1 the input was refused; 2 the command line is wrong; 3 something is missing (a plugin, a file,
 // rights, space); 4 a bug of Tenon or of a plugin.
+#include <signal.h>
+
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -20,6 +22,7 @@ constexpr Verb kVerbs[] = {
     {"run", "run a function of a module and show what it computes", add_run},
     {"check", "check files: modules, pipelines, manifests", add_check},
     {"plugin", "plugins: list, info, new, check", add_plugin},
+    {"repro", "make the call again at which an isolated plugin failed", add_repro},
     {"pipeline", "pipelines and locks: list, show, check, lock, explain, diff", add_pipeline},
 };
 
@@ -46,6 +49,26 @@ const char* unknown_verb(int argc, char** argv) {
   return argv[1];
 }
 
+// A plugin that ends this process is found out at the next start: what came is written down before it ends.
+void note_fatal_signals() {
+  static char stack[65536];
+  stack_t other{};
+  other.ss_sp = stack;
+  other.ss_size = sizeof stack;
+  sigaltstack(&other, nullptr);
+  struct sigaction action {};
+  action.sa_flags = SA_ONSTACK | SA_RESETHAND;
+  action.sa_handler = [](int number) {
+    tn_compiler()->note_signal(number);
+    raise(number);
+  };
+  for (int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    struct sigaction before {};
+    // What somebody ignores or watches already stays so.
+    if (sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) sigaction(number, &action, nullptr);
+  }
+}
+
 int run_program(int argc, char** argv) {
   Command app("tenon",
               "A compiler for machine-learning models whose every step is a plugin.\n"
@@ -60,6 +83,9 @@ int run_program(int argc, char** argv) {
     sub->add_option("--plugin-dir", common->plugin_dirs, "a folder of plugins, searched first; repeatable")
         .type_name("DIR");
     sub->add_option("--config", common->config, "a plugins.yaml instead of the installed one").type_name("FILE");
+    sub->add_flag("--isolate", common->isolate_all, "run every plugin in a process of its own");
+    sub->add_option("--isolate-plugin", common->isolate, "run this plugin in a process of its own; repeatable")
+        .type_name("PLUGIN");
     sub->add_option("--target", common->target, "cpu (this machine), cpu:generic, cpu:+avx2,+fma, ...");
     verbs.emplace_back(sub, verb.add(*sub, common));
     names.emplace_back(verb.name);
@@ -81,6 +107,7 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  note_fatal_signals();
   try {
     return run_program(argc, argv);
   } catch (const std::bad_alloc&) {

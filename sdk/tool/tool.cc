@@ -56,6 +56,12 @@ std::unique_ptr<CompilerSession> Common::open() const {
   options.emplace_back("plugin_dirs", b.array(dirs));
   if (!config.empty()) options.emplace_back("config", b.string(config));
   if (!target.empty()) options.emplace_back("target", b.string(target));
+  std::vector<Value> isolated;
+  for (const std::string& id : isolate) isolated.push_back(b.string(id));
+  if (isolate_all)
+    options.emplace_back("isolate", Value(true));
+  else if (!isolated.empty())
+    options.emplace_back("isolate", b.array(isolated));
   return std::make_unique<CompilerSession>(compiler, b.map(options));
 }
 

@@ -24,6 +24,8 @@ struct Common {
   std::vector<std::string> plugin_dirs;
   std::string config;
   std::string target;
+  bool isolate_all = false;
+  std::vector<std::string> isolate;  // ids of plugins
 
   std::unique_ptr<CompilerSession> open() const;
 };
@@ -41,6 +43,7 @@ Run add_compile(Command& app, std::shared_ptr<Common> common);
 Run add_check(Command& app, std::shared_ptr<Common> common);
 Run add_plugin(Command& app, std::shared_ptr<Common> common);
 Run add_plugin_new(Command& app, std::shared_ptr<Common> common);
+Run add_repro(Command& app, std::shared_ptr<Common> common);
 Run add_pipeline(Command& app, std::shared_ptr<Common> common);
 
 // A value as JSON; what JSON does not have becomes text.

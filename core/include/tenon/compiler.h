@@ -26,14 +26,17 @@ typedef struct TnCompiler {
    *   plugin_dirs      array of strings   searched first
    *   config           string             the list of plugins and pipelines, instead of the installation's
    *   search_defaults  bool               TENON_PLUGIN_PATH and the installation; true
-   *   target           string             "cpu" (this machine), "cpu:generic", "cpu:+avx2,+fma", ... */
+   *   target           string             "cpu" (this machine), "cpu:generic", "cpu:+avx2,+fma", ...
+   *   isolate          bool or array      the plugins that run in a process of their own: every one, or these ids
+   *   isolation        map                deadline_ms, memory_mb, repro_dir, keep_weights, probe_deadline_ms: as in the configuration
+   *   probe            bool               plugins that are not the installation's own are loaded in another process first; true */
   int (*session_create)(const TnValue* options, TnSession** session, TnValue* ret);
   /* What was loaded through the session must have been released. `session` may be null. */
   void (*session_destroy)(TnSession* session);
 
   /* What is installed, from the manifests alone: a map
    *   plugins   array of maps {id, version, vendor, license, tier, summary, manifest, library, loaded, provides,
-   *             passes: [{name, level, summary, concurrent, options}], ops: [...], codegen, executor}
+   *             probe: {state, reason, since}, isolated, passes: [{name, level, summary, concurrent, options}], ops: [...], codegen, executor}
    *   broken    array of maps {id, manifest, complaints: [{message, where, hint}]}
    *   searched  array of strings   the directories */
   int (*plugins)(TnSession* session, TnValue* ret);
@@ -120,6 +123,15 @@ typedef struct TnCompiler {
    *   same_target  bool   another target than the session's is a difference; false */
   int (*read_lock)(TnSession* session, const char* text, size_t size, const char* file, const TnValue* options,
                    TnValue* ret);
+
+  /* Loads the plugin in another process, whatever is known of it, and keeps what came of it: a map {state, reason, since};
+   * the state is "ok" or "quarantined". Fails when it cannot be loaded at all. */
+  int (*probe)(TnSession* session, const char* id, TnValue* ret);
+  /* Makes the call that a reproducer's folder holds, in another process: fails as it failed then, or gives a map
+   * {plugin, what, error: the text of then}: it fails no more. */
+  int (*replay)(TnSession* session, const char* folder, TnValue* ret);
+  /* For a handler of signals that end the process: what was running is charged at the next start. Safe in one. */
+  void (*note_signal)(int number);
 } TnCompiler;
 
 TN_EXPORT const TnCompiler* tn_compiler(void);

@@ -27,6 +27,8 @@ class CompilerSession {
 
   Map plugins() const { return map(invoke(c_->plugins)); }
   void load_plugin(const std::string& id) const { invoke(c_->load_plugin, id.c_str()); }
+  Map probe(const std::string& id) const { return map(invoke(c_->probe, id.c_str())); }
+  Map replay(const std::string& folder) const { return map(invoke(c_->replay, folder.c_str())); }
   Value pipelines() const { return invoke(c_->pipelines); }
   Map pipeline(const std::string& name_or_file) const { return map(invoke(c_->pipeline, name_or_file.c_str())); }
   std::string lock(const Value& parts) const { return std::string(invoke(c_->lock, parts.ptr()).as_string()); }

@@ -1,0 +1,30 @@
+// One page that host and worker share: the wish to stop, and what the worker has to say when it can say nothing else.
+#ifndef TENON_REGISTRY_WORKER_CONTROL_H
+#define TENON_REGISTRY_WORKER_CONTROL_H
+
+#include <atomic>
+#include <cstdint>
+
+namespace tenon::worker {
+
+// The descriptors that a worker is started with, besides the log as its standard output and error.
+inline constexpr int kSocketDescriptor = 3, kControlDescriptor = 4;
+
+// Written by the worker's signal handler: plain data only.
+struct CrashNote {
+  int32_t signal;          // 0: none came
+  int32_t stack_overflow;  // 1: the fault lies at the end of the stack
+  uint64_t address;        // that could not be accessed
+  uint64_t offset;         // of the instruction within `library`
+  char library[200];       // of a plugin, the innermost that was running; "" when none was
+  uint64_t data_bytes;     // memory in use when it came
+};
+
+struct Control {
+  std::atomic<int32_t> cancel;  // host -> worker
+  std::atomic<int32_t> ended;   // 1: the worker left through exit while it should have answered
+  CrashNote crash;
+};
+
+}  // namespace tenon::worker
+#endif

@@ -1,0 +1,70 @@
+// Values between host and worker: trees by their bytes, nodes that the other side sent by their numbers, constants by
+// the descriptors of the stores that they lie in.
+#ifndef TENON_REGISTRY_WORKER_EXCHANGE_H
+#define TENON_REGISTRY_WORKER_EXCHANGE_H
+
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ir/bytes.h"
+#include "registry/worker/channel.h"
+#include "tenon/cxx/builder.h"
+
+namespace tenon::worker {
+
+// The peer is gone or out of its mind.
+struct Broken {
+  bool garbage;
+};
+
+// One end of a connection. The object table is that of the call in progress; constants stay known for good.
+class Exchange {
+ public:
+  // `own`: where constants that arrive are kept and found. `trusting`: stores of the peer are taken as they are, which
+  // the worker does with the host's; the host checks digests, and copies what is small.
+  Exchange(Channel& channel, ConstantStore& own, bool trusting) : channel_(channel), own_(&own), trusting_(trusting) {}
+  void use_store(ConstantStore& own) { own_ = &own; }
+
+  // A tree, after the constants in it that the peer lacks. Tensors directly in `values` travel as constants. Throws
+  // Broken, and what encoding throws.
+  void send(Kind kind, const Array& values, const Patience& patience);
+  // The same in two steps: constants go ahead, and after the second nothing of the values is needed.
+  std::string prepare(Kind kind, const Array& values, const Patience& patience);
+  void send_prepared(Kind kind, const std::string& body, const Patience& patience);
+  // A message that stands outside of the call: its values are numbered by themselves.
+  void send_aside(Kind kind, const Array& values, const Patience& patience);
+  // The next message that is not about constants; decodes it. Throws Broken, and what decoding throws.
+  Kind receive(Array* values, const Patience& patience);
+  // A new call: forgets the nodes of the last one.
+  void start() { known_ = ObjectTable(); }
+  // Told of every body that is sent, and every question that comes, with the constants in it; may be empty.
+  std::function<void(Kind, const std::string&, const std::vector<const TnConstant*>&)> record;
+
+ private:
+  using File = std::pair<uint64_t, uint64_t>;  // device, inode
+  void send_constants(const std::vector<const TnConstant*>& constants, const Patience& patience);
+  void receive_constants(const Message& message);
+
+  Channel& channel_;
+  ConstantStore* own_;
+  bool trusting_;
+  ObjectTable known_;
+  std::unordered_set<std::string> sent_;  // digests that the peer has
+  std::map<File, int64_t> sent_stores_;   // their numbers at the peer
+  int64_t next_store_ = 0;
+  std::vector<MappedStore> stores_;  // of the peer
+  std::unordered_map<std::string, Constant> received_;
+};
+
+// Tensors on the CPU as values that encode, and back.
+Value pack_tensor(const Builder& b, ConstantStore& store, const Value& value);
+Value unpack_tensor(const Builder& b, const Value& value);
+
+// An error with its causes as a value, and back.
+Value error_value(const Builder& b, const Error& error);
+Error error_from(const Value& value);
+
+}  // namespace tenon::worker
+#endif

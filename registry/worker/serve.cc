@@ -1,0 +1,200 @@
+#include "registry/worker/serve.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+
+#include "build/session.h"
+#include "ir/ir_table.h"
+#include "registry/registry.h"
+#include "registry/worker/crash.h"
+#include "registry/worker/exchange.h"
+#include "registry/worker/slots.h"
+#include "registry/worker/surroundings.h"
+#include "registry/worker/wire.h"
+
+namespace tenon::worker {
+
+namespace {
+
+// Whether a call is being made, for whoever leaves the process within it.
+Control* ending = nullptr;
+bool in_call = false;
+void on_exit() {
+  if (in_call && ending) ending->ended = 1;
+}
+
+// Knows where the code of every plugin lies that is opened here, for the note that a crash leaves.
+class WatchedRegistry : public Registry {
+ public:
+  using Registry::Registry;
+  const TnPlugin* load(const PluginInfo& plugin) override {
+    const TnPlugin* table = Registry::load(plugin);
+    std::error_code error;
+    std::filesystem::path path = std::filesystem::canonical(plugin.library, error);
+    if (!error) watch_library(path.string());
+    return table;
+  }
+};
+
+class Server {
+ public:
+  Server(Channel& channel, Control* control) : channel_(channel), control_(control) {
+    context_ = {sizeof(TnContext),
+                this,
+                nullptr,
+                [](void* self, int32_t severity, const char* message, const TnSpan* span, const char* hint) {
+                  static_cast<Server*>(self)->report(severity, message, span, hint);
+                },
+                [](void* self) -> int { return static_cast<Server*>(self)->control_->cancel.load(); },
+                [](void* self, const char* name, TnValue* ret) -> int {
+                  auto* s = static_cast<Server*>(self);
+                  return guard(tn_runtime(), ret,
+                               [&] { return s->ask(s->b_.array({s->b_.string("signature"), s->b_.string(name)})); });
+                }};
+  }
+
+  int run() {
+    exchange_ = std::make_unique<Exchange>(channel_, early_store_, true);
+    for (;;) {
+      Array message;
+      exchange_->start();
+      Kind kind = exchange_->receive(&message, {});
+      if (kind == Kind::kExit) return 0;
+      if (kind == Kind::kOpen) {
+        open(message);
+      } else if (kind == Kind::kCall) {
+        serve_call(message);
+      } else {
+        return 1;
+      }
+    }
+  }
+
+ private:
+  // Makes the call, puts back what it changed around it, and answers. What the call left behind is freed before the
+  // answer: what breaks then is its own doing.
+  template <class F>
+  void answer(F&& f, bool strict) {
+    Value result;
+    bool ok = false;
+    Surroundings before;
+    in_call = true;
+    try {
+      result = f();
+      ok = true;
+    } catch (const Error& e) { result = error_value(b_, e); } catch (const std::bad_alloc&) {
+      result = error_value(b_, Error(TN_ERROR_OUT_OF_MEMORY, "out of memory"));
+    } catch (const std::exception& e) {
+      result = error_value(b_, Error(TN_ERROR_PLUGIN, std::string("let an exception escape: ") + e.what()));
+    } catch (...) { result = error_value(b_, Error(TN_ERROR_PLUGIN, "let an exception escape")); }
+    std::vector<std::string> changed = before.restore();
+    std::vector<Value> changes;
+    for (const std::string& c : changed) changes.push_back(b_.string(c));
+    if (session_ && !strict)
+      for (const Diagnostic& d : session_->take_diagnostics()) send_report(d.severity, d.message, d.where, d.hint);
+    Array all = b_.array({Value(ok), result, b_.array(changes)});
+    std::lock_guard lock(mutex_);
+    std::string body;
+    try {
+      body = exchange_->prepare(Kind::kAnswer, all, {});
+    } catch (const Error& e) {  // it is nothing that can be sent
+      Error why(TN_ERROR_PLUGIN, "its result cannot be read: " + e.message);
+      body = exchange_->prepare(Kind::kAnswer, b_.array({Value(false), error_value(b_, why), b_.array(changes)}), {});
+    }
+    result = {};
+    all = {};
+    exchange_->start();
+    exchange_->send_prepared(Kind::kAnswer, body, {});
+    in_call = false;
+  }
+
+  void open(const Array& message) {
+    OpenRequest request = OpenRequest::from(message);
+    registry_ = std::make_unique<WatchedRegistry>(b_, request.place);
+    session_ = std::make_unique<Session>(*registry_);
+    plugin_ = request.plugin;
+    exchange_->use_store(session_->constant_store());
+    answer(
+        [&]() -> Value {
+          for (const std::string& capability : plugin_.provides) session_->instances().use(plugin_, capability.c_str());
+          return {};
+        },
+        true);
+  }
+
+  // {slot, target, arguments...}
+  void serve_call(const Array& message) {
+    answer(
+        [&]() -> Value {
+          const SlotRow* row = message.size() >= 2 && message[0].is_int() ? slot_row(message[0].as_int()) : nullptr;
+          if (!row || !session_)
+            throw Error(TN_ERROR_INTERNAL, "the host asked for a slot that the worker does not know");
+          if (message[1].is_map()) {
+            target_ = message[1];
+            session_->set_target(target_.ref<Map>());
+            context_.target = target_.ptr();
+          }
+          std::vector<Value> given(message.begin() + 2, message.end());
+          Array args = b_.array(given);
+          PluginInstances::Use use = session_->instances().use(plugin_, row->capability);
+          Ask asking = [this](const Array& question) { return ask(question); };
+          Value result = row->invoke({use.table, use.instance, &context_, args, session_->builder(), asking});
+          return pack_tensor(b_, session_->constant_store(), result);
+        },
+        false);
+  }
+
+  void send_report(int32_t severity, const std::string& message, const std::string& where, const std::string& hint) {
+    std::lock_guard lock(mutex_);
+    exchange_->send_aside(
+        Kind::kReport, b_.array({Value(int64_t{severity}), b_.string(message), b_.string(where), b_.string(hint)}), {});
+  }
+  void report(int32_t severity, const char* message, const TnSpan* span, const char* hint) {
+    try {
+      send_report(severity, message ? message : "", span_where(span), hint ? hint : "");
+    } catch (...) {}  // a diagnostic that cannot be sent is lost
+  }
+
+  Value ask(const Array& question) {
+    std::lock_guard lock(mutex_);
+    exchange_->send(Kind::kAsk, question, {});
+    Array reply;
+    if (exchange_->receive(&reply, {}) != Kind::kReply || reply.size() != 2 || !reply[0].is_bool()) throw Broken{true};
+    if (!reply[0].as_bool()) throw error_from(reply[1]);
+    return reply[1];
+  }
+
+  Channel& channel_;
+  Control* control_;
+  Builder b_ = core_builder();
+  TnContext context_;
+  std::recursive_mutex mutex_;  // one message of the worker at a time: plugins report from any thread
+  ConstantStore early_store_;   // until there is a session
+  std::unique_ptr<Registry> registry_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Exchange> exchange_;
+  PluginInfo plugin_;
+  Value target_;
+};
+
+}  // namespace
+
+int serve(Fd socket, Control* control) {
+  ending = control;
+  std::atexit(&on_exit);
+  Channel channel(std::move(socket));
+  try {
+    // Not destroyed: what plugins hold at the end is theirs.
+    auto* server = new Server(channel, control);
+    return server->run();
+  } catch (const Broken& b) { return b.garbage ? 70 : 0; } catch (const Error& e) {
+    std::fprintf(stderr, "worker: %s\n", e.message.c_str());
+    return 71;
+  }
+}
+
+}  // namespace tenon::worker

@@ -1,0 +1,42 @@
+// Which plugins run in a process of their own, and what they may use.
+#ifndef TENON_REGISTRY_WORKER_SETTINGS_H
+#define TENON_REGISTRY_WORKER_SETTINGS_H
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+namespace tenon {
+
+class YamlReader;
+struct Yaml;
+
+struct IsolationSettings {
+  bool all = false;           // every plugin
+  std::set<std::string> ids;  // these
+  std::string worker;         // the program; "" when this installation has none
+  int64_t deadline_ms = 600'000;
+  uint64_t memory_bytes = 0;  // of data a process; 0: half of the machine's
+  std::string repro_dir;      // where reproducers are written; "": in the user's cache
+  bool keep_weights = false;  // in reproducers
+  int64_t probe_deadline_ms = 10'000;
+
+  bool isolates(const std::string& id) const { return all || ids.contains(id); }
+};
+
+// The map `isolation` of a plugins.yaml:
+//   isolation:
+//     process: [com.vendor.thing]   or: all
+//     deadline_ms: 60000            for one call
+//     memory_mb: 4096               of data, for one process
+//     repro_dir: /var/tmp/tenon
+//     keep_weights: false
+//     probe_deadline_ms: 10000
+IsolationSettings read_isolation(YamlReader& reader, const Yaml& node);
+
+// libexec/tenon/worker of the installation whose lib/tenon is given; "" when it is not there.
+std::string worker_program(const std::string& installation);
+uint64_t half_of_memory();
+
+}  // namespace tenon
+#endif

@@ -1,0 +1,365 @@
+// What plugins do wrong stays in their process: the host goes on, names them, and the next call works.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <tenon/compiler_session.h>
+#include <tenon/ext/op.h>
+#include <unistd.h>
+
+#include <cfenv>
+#include <chrono>
+#include <clocale>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+namespace tenon {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Effect { kEnds, kHangs, kMemory, kHarmless, kAnswer };  // on the process; kAnswer: the call alone goes wrong
+struct Deed {
+  const char* name;
+  Effect effect;
+  bool anywhere;  // also where the plugin has no argument and gives no result
+};
+constexpr Deed kDeeds[] = {{"segv", Effect::kEnds, true},           {"abort", Effect::kEnds, true},
+                           {"exit-0", Effect::kEnds, true},         {"exit-3", Effect::kEnds, true},
+                           {"quick-exit", Effect::kEnds, true},     {"kill", Effect::kEnds, true},
+                           {"term", Effect::kEnds, true},           {"bus", Effect::kEnds, true},
+                           {"stop", Effect::kHangs, true},          {"divide", Effect::kEnds, true},
+                           {"trap", Effect::kEnds, true},           {"stack", Effect::kEnds, true},
+                           {"loop", Effect::kHangs, true},          {"sleep", Effect::kHangs, true},
+                           {"deadlock", Effect::kHangs, true},      {"memory", Effect::kMemory, true},
+                           {"pages", Effect::kMemory, true},        {"close-all", Effect::kEnds, true},
+                           {"garbage", Effect::kEnds, true},        {"print", Effect::kEnds, true},
+                           {"null-call", Effect::kEnds, true},      {"free-twice", Effect::kEnds, true},
+                           {"thread", Effect::kEnds, true},         {"throw", Effect::kAnswer, true},
+                           {"chdir", Effect::kHarmless, true},      {"locale", Effect::kHarmless, true},
+                           {"rounding", Effect::kHarmless, true},   {"block-signals", Effect::kHarmless, true},
+                           {"handlers", Effect::kHarmless, true},   {"fork", Effect::kHarmless, true},
+                           {"no-result", Effect::kHarmless, false}, {"no-error", Effect::kAnswer, false},
+                           {"number", Effect::kHarmless, false},    {"wild-result", Effect::kEnds, false},
+                           {"wild-error", Effect::kEnds, false},    {"unknown-type", Effect::kAnswer, false},
+                           {"pointer", Effect::kAnswer, false},     {"free-arguments", Effect::kHarmless, false},
+                           {"scribble", Effect::kHarmless, false}};
+constexpr const char* kKinds[] = {"pass", "op", "codegen", "linker", "frontend"};
+
+fs::path temporary() {
+  static const fs::path folder = [] {
+    fs::path p = fs::path(testing::TempDir()) / ("tenon_sabotage_" + std::to_string(getpid()));
+    fs::create_directories(p / "cache");
+    setenv("XDG_CACHE_HOME", (p / "cache").c_str(), 1);
+    setenv("TENON_SABOTAGE", (p / "deed").c_str(), 1);
+    setenv("TENON_SABOTAGE_OBJECT", OBJECT, 1);
+    return p;
+  }();
+  return folder;
+}
+
+void will(const std::string& moment, const std::string& deed, const std::string& kind) {
+  std::ofstream(temporary() / "deed") << moment << " " << deed << " sabotage-" << kind;
+}
+
+// Hangs are waited for, so their deadline is short; a sanitizer's processes take longer to start.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int64_t kDeadlineMs = 3000;
+#else
+constexpr int64_t kDeadlineMs = 250;
+#endif
+
+class Host {
+ public:
+  explicit Host(bool isolate = true, int64_t deadline_ms = kDeadlineMs)
+      : b_(tn_compiler()->runtime, nullptr), session_(tn_compiler(), options(isolate, deadline_ms)) {
+    module_ = session_.parse(
+        "@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    for i in range(4):\n        A[i] = i\n",
+        "sabotage.py");
+    graph_ = session_.parse(
+        "@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return I.op(\"sabotage.act\")(x)\n", "graph.py");
+    std::ofstream(temporary() / "model.sabotage")
+        << "@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    for i in range(4):\n        A[i] = i\n";
+  }
+  // Uses the plugin of a kind. Returns the error's text, code first, or "" when there was none.
+  std::string use(const std::string& kind) {
+    try {
+      if (kind == "pass") {
+        Map r = session_.run_pipeline(module_, Value(b_.array({b_.string("sabotage-pass:act")})), Value());
+        return as_node(*r.find("module")).same_as(module_) ? "" : "another module";
+      }
+      if (kind == "op") infer();
+      if (kind == "codegen") session_.generate(module_, "sabotage-codegen", Value());
+      if (kind == "linker")
+        session_.compile(
+            module_, (temporary() / "out.so").string(),
+            Value(b_.map({{"codegen", b_.string("sabotage-codegen")}, {"linker", b_.string("sabotage-linker")}})));
+      if (kind == "frontend") session_.import_model((temporary() / "model.sabotage").string(), Value());
+      return "";
+    } catch (const Error& e) {
+      if (e.code == TN_ERROR_UNSUPPORTED && e.message.find("links nothing") != std::string::npos) return "";
+      last = e;
+      return std::to_string(e.code) + " " + e.message;
+    }
+  }
+  // Asks the op table for the type of the call in `graph_`.
+  void infer() {
+    Map target = session_.target();
+    Value target_value(target);
+    TnContext context{sizeof(TnContext),
+                      nullptr,
+                      target_value.ptr(),
+                      [](void*, int32_t, const char*, const TnSpan*, const char*) {},
+                      [](void*) { return 0; },
+                      [](void*, const char*, TnValue* ret) {
+                        *ret = TnValue{TN_NONE, 0, {0}};
+                        return 0;
+                      }};
+    Node found;
+    session_.builder().walk(Value(graph_), [&](const Node& n) {
+      if (n.is<ir::Call>()) found = n;
+    });
+    auto* ops = session_.service<TnHostOps>(TN_HOST_OPS);
+    Value type = call([&](TnValue* ret) { return ops->infer_type(ops->self, &context, found.get(), ret); });
+    if (!type.is_node()) throw Error(TN_ERROR_PLUGIN, "sabotage-op gave no type");
+  }
+  std::string standing(const std::string& kind) {
+    try {
+      Map m = session_.probe("sabotage-" + kind);
+      return std::string(m.find("state")->as_string()) + ": " + std::string(m.find("reason")->as_string());
+    } catch (const Error& e) { return "refused: " + e.message; }
+  }
+  // The same where the plugin does not hang: a busy machine may need several attempts.
+  std::string standing_in_time(const std::string& kind) {
+    std::string said;
+    for (int i = 0; i < 8; ++i)
+      if (said = standing(kind); said.find("did not come back") == std::string::npos) break;
+    return said;
+  }
+  CompilerSession& session() { return session_; }
+  Error last{0, ""};
+
+ private:
+  Value options(bool isolate, int64_t deadline_ms) const {
+    Map limits = b_.map({{"deadline_ms", Value(deadline_ms)},
+                         {"memory_mb", Value(int64_t{128})},
+                         {"probe_deadline_ms", Value(deadline_ms)},
+                         {"repro_dir", b_.string((temporary() / "repro").string())}});
+    return Value(b_.map({{"plugin_dirs", Value(b_.array({b_.string(PLUGINS)}))},
+                         {"isolate", Value(isolate)},
+                         {"isolation", Value(limits)}}));
+  }
+  Builder b_;
+  CompilerSession session_;
+  Node module_, graph_;
+};
+
+size_t open_descriptors() {
+  size_t n = 0;
+  for (int fd = 0; fd < 1024; ++fd) n += fcntl(fd, F_GETFD) >= 0;
+  return n;
+}
+
+// A deadline long enough for slow machines would make every hang slow, so hangs are few and their deadline is short; a
+// clean call that a busy machine does not finish in time is made again.
+void expect_works(Host& host, const std::string& kind, const std::string& after) {
+  will("call", "none", kind);
+  std::string said;
+  for (int i = 0; i < 5; ++i) {
+    said = host.use(kind);
+    if (!said.starts_with(std::to_string(TN_ERROR_LIMIT))) break;
+  }
+  EXPECT_EQ(said, "") << kind << " after " << after;
+}
+
+TEST(Sabotage, EveryDeedAtUseIsAnErrorThatNamesThePluginAndTheNextCallWorks) {
+  temporary();
+  const std::string folder = fs::current_path(), locale = setlocale(LC_ALL, nullptr);
+  const int rounding = std::fegetround();
+  size_t before = open_descriptors();
+  {
+    Host host;
+    for (const char* kind : kKinds) {
+      expect_works(host, kind, "nothing");
+      for (const Deed& deed : kDeeds) {
+        will("call", deed.name, kind);
+        std::string said = host.use(kind);
+        if (deed.effect == Effect::kHarmless) continue;  // what it gives may be right or wrong
+        if (std::string(deed.name) == "throw" && said.empty()) continue;
+        EXPECT_NE(said, "") << kind << " " << deed.name;
+        if (deed.effect == Effect::kAnswer) continue;
+        EXPECT_NE(said.find(std::string("sabotage-") + kind), std::string::npos)
+            << kind << " " << deed.name << ": " << said;
+        if (deed.effect == Effect::kHangs) {
+          EXPECT_EQ(host.last.code, TN_ERROR_LIMIT) << kind << " " << deed.name << ": " << said;
+        }
+        expect_works(host, kind, deed.name);
+      }
+    }
+  }
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_EQ(fs::current_path(), folder);
+  EXPECT_EQ(setlocale(LC_ALL, nullptr), locale);
+  EXPECT_EQ(std::fegetround(), rounding);
+}
+
+TEST(Sabotage, EveryDeedAtTheFirstLoadingIsFoundOut) {
+  temporary();
+  Host host(false);
+  for (const char* kind : kKinds) {
+    for (const Deed& deed : kDeeds) {
+      if (!deed.anywhere && deed.effect != Effect::kAnswer && std::string(deed.name) != "wild-error") continue;
+      bool settles = deed.effect == Effect::kHarmless && std::string(deed.name) == "fork";
+      if (std::string(deed.name) == "unknown-type" || std::string(deed.name) == "pointer") settles = true;
+      will("create", deed.name, kind);
+      std::string standing = deed.effect == Effect::kHangs ? host.standing(kind) : host.standing_in_time(kind);
+      EXPECT_EQ(standing.substr(0, 2) == "ok", settles) << kind << " " << deed.name << ": " << standing;
+    }
+    for (const char* deed : {"segv", "exit-3", "loop"}) {
+      will("load", deed, kind);
+      EXPECT_TRUE(host.standing(kind).starts_with("quarantined: ")) << kind << " " << deed;
+    }
+    will("end", "abort", kind);
+    std::string at_end = host.standing(kind);
+    EXPECT_TRUE(at_end.starts_with("quarantined: ")) << kind << " at its end: " << at_end;
+    will("create", "segv", kind);
+    std::string standing = host.standing_in_time(kind);
+    EXPECT_NE(standing.find("SIGSEGV (segmentation fault) at address 0x8 in sabotage-" + std::string(kind) + ".so+0x"),
+              std::string::npos)
+        << standing;
+    // It is kept out, in this session and the next, until it is tried again.
+    will("create", "none", kind);
+    for (int i = 0; i < 2; ++i) {
+      Host other(false);
+      EXPECT_NE((i == 0 ? host : other).use(kind).find("is in quarantine"), std::string::npos) << kind;
+    }
+    EXPECT_EQ(host.standing_in_time(kind), "ok: ") << kind;
+    EXPECT_EQ(host.use(kind), "") << kind;
+  }
+}
+
+TEST(Sabotage, AThousandFaultsLeaveTheHostAlive) {
+  temporary();
+  const char* wanted = std::getenv("TENON_FAULTS");
+  const int count = wanted ? std::atoi(wanted) : 1000;
+  const char* given = std::getenv("TENON_SEED");
+  const uint32_t seed = given ? static_cast<uint32_t>(std::atoi(given)) : std::random_device{}();
+  std::printf("TENON_SEED=%u\n", seed);
+  std::mt19937 random(seed);
+  std::vector<const Deed*> fast;
+  for (const Deed& d : kDeeds)
+    if (d.effect == Effect::kEnds && std::string(d.name) != "close-all") fast.push_back(&d);
+  Host host;
+  size_t before = 0;
+  for (int i = 0; i < count; ++i) {
+    const char* kind = kKinds[random() % std::size(kKinds)];
+    // Those that take their time are one in fifty.
+    const Deed& deed = random() % 50 == 0 ? kDeeds[random() % std::size(kDeeds)] : *fast[random() % fast.size()];
+    will("call", deed.name, kind);
+    std::string said = host.use(kind);
+    if (deed.effect == Effect::kEnds) {
+      ASSERT_NE(said.find(std::string("sabotage-") + kind), std::string::npos)
+          << i << " " << kind << " " << deed.name << ": " << said;
+    }
+    if (i == 100) before = open_descriptors();
+  }
+  EXPECT_LE(open_descriptors(), (before ? before : 1000) + 10) << "descriptors leak";
+  for (const char* kind : kKinds) expect_works(host, kind, "all of them");
+}
+
+TEST(Sabotage, ReproducersFailAgainAndHoldNoWeights) {
+  temporary();
+  Host host(true, 20'000);
+  for (const char* kind : {"pass", "op", "codegen", "frontend"}) {
+    will("call", "segv", kind);
+    ASSERT_NE(host.use(kind), "");
+    size_t at = host.last.hint.find("tenon repro ");
+    ASSERT_NE(at, std::string::npos) << host.last.hint;
+    std::string folder = host.last.hint.substr(at + 12);
+    std::string first = host.last.message.substr(0, host.last.message.find(" at address"));
+    try {
+      host.session().replay(folder);
+      ADD_FAILURE() << kind << " did not fail again";
+    } catch (const Error& e) {
+      std::string again = e.message.substr(0, e.message.find(" at address"));
+      EXPECT_NE(first.find(again), std::string::npos) << again << " | " << first;
+    }
+    EXPECT_TRUE(fs::exists(fs::path(folder) / "log.txt"));
+    EXPECT_FALSE(fs::exists(fs::path(folder) / "data"));
+    will("call", "none", kind);
+    EXPECT_EQ(host.session().replay(folder).find("plugin")->as_string(), std::string("sabotage-") + kind);
+    will("call", "segv", kind);
+  }
+}
+
+// The program dies in the plugin; the next one knows why.
+TEST(Sabotage, ACrashInTheProcessItselfIsChargedAtTheNextStart) {
+  temporary();
+  std::ofstream(temporary() / "m.py")
+      << "@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    for i in range(4):\n        A[i] = i\n";
+  const std::string out = (temporary() / "said").string();
+  auto tool = [&](const std::string& words) {
+    int status =
+        std::system((std::string(TOOL) + " " + words + " --plugin-dir " PLUGINS " > " + out + " 2>&1").c_str());
+    std::ifstream in(out);
+    std::string text((std::istreambuf_iterator<char>(in)), {});
+    return std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)) + " " + text;
+  };
+  const std::string opt = "opt " + (temporary() / "m.py").string() + " --pass sabotage-pass:act";
+  will("call", "none", "pass");
+  tool("plugin probe sabotage-pass");
+  ASSERT_TRUE(tool(opt).starts_with("0 ")) << tool(opt);
+  will("call", "segv", "pass");
+  EXPECT_TRUE(tool(opt).starts_with("139 "));
+  std::string list = tool("plugin list");
+  EXPECT_NE(list.find("in quarantine since "), std::string::npos) << list;
+  EXPECT_NE(list.find(": it was stopped by SIGSEGV (segmentation fault) in sabotage-pass:act"), std::string::npos)
+      << list;
+  will("call", "none", "pass");
+  EXPECT_TRUE(tool(opt).starts_with("4 error: the plugin 'sabotage-pass' 1.2.3 is in quarantine")) << tool(opt);
+  EXPECT_TRUE(tool(opt + " --isolate-plugin sabotage-pass").starts_with("0 "));
+  EXPECT_TRUE(tool("plugin probe sabotage-pass").starts_with("0 sabotage-pass: ok"));
+  EXPECT_TRUE(tool(opt).starts_with("0 "));
+}
+
+// One cache for all: whoever comes first tries the plugin, and whoever dies meanwhile harms nobody.
+TEST(Sabotage, ManyProcessesShareOneColdCache) {
+  temporary();
+  const std::string out = (temporary() / "many").string(), cache = (temporary() / "many_cache").string();
+  will("call", "none", "pass");
+  auto shell = [&](const std::string& script) {
+    const std::string check =
+        std::string("env XDG_CACHE_HOME=") + cache + " " + TOOL + " plugin check sabotage-pass --plugin-dir " PLUGINS;
+    return std::system(("check() { " + check + " >> " + out + " 2>&1; }; " + script).c_str());
+  };
+  for (int round = 0; round < 2; ++round) {
+    fs::remove_all(cache);
+    fs::remove(out);
+    shell("for i in $(seq 32); do check & done; wait");
+    std::ifstream in(out);
+    std::string line;
+    int good = 0;
+    while (std::getline(in, line)) good += line == "sabotage-pass: ok";
+    EXPECT_EQ(good, 32);
+  }
+  fs::remove_all(cache);
+  fs::remove(out);
+  // The shell's children are the tool: killed after 1 to 40 ms, wherever they are.
+  shell(
+      "for i in $(seq 40); do check & p=$!; sleep 0.0$((i % 4))$((i % 10)); kill -9 $p 2>/dev/null; "
+      "pkill -9 -P $p 2>/dev/null; done; wait 2>/dev/null; rm -f " +
+      out + "; check");
+  std::ifstream in(out);
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  EXPECT_EQ(text, "sabotage-pass: ok\n");
+}
+
+class Cleaner : public testing::Environment {
+  void TearDown() override { fs::remove_all(temporary()); }
+};
+const auto* const cleaner = testing::AddGlobalTestEnvironment(new Cleaner);
+
+}  // namespace
+}  // namespace tenon
