@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include "build/catalog.h"
 #include "diag/render.h"
@@ -302,12 +303,7 @@ class Resolver {
     out_.reasons.push_back(at.reasons);
   }
 
-  bool is_known(const std::string& plugin) {
-    if (s_.provider.find(plugin)) return true;
-    for (const BrokenPlugin& broken : s_.provider.broken())
-      if (broken.id == plugin) return true;
-    return false;
-  }
+  bool is_known(const std::string& plugin) { return s_.provider.find(plugin) || s_.provider.find_broken(plugin); }
 
   Map options_of(const StageSource& stage, const PassInfo& pass) {
     YamlReader r(s_.b, stage.file);
@@ -347,12 +343,16 @@ class Resolver {
   // In the order of the files and of the places in them, each once.
   void sort_complaints() {
     std::vector<Error>& list = out_.complaints;
-    auto rank = [&](const Error& e) {
+    std::vector<std::tuple<std::ptrdiff_t, int, int, size_t>> places;  // the last keeps their order at one place
+    for (const Error& e : list) {
       Place place = parse_place(e.where);
       auto file = std::find(out_.files.begin(), out_.files.end(), place.file) - out_.files.begin();
-      return std::tuple(file, place.line, place.column);
-    };
-    std::stable_sort(list.begin(), list.end(), [&](const Error& x, const Error& y) { return rank(x) < rank(y); });
+      places.emplace_back(file, place.line, place.column, places.size());
+    }
+    std::sort(places.begin(), places.end());
+    std::vector<Error> sorted;
+    for (const auto& place : places) sorted.push_back(std::move(list[std::get<3>(place)]));
+    list = std::move(sorted);
     list.erase(std::unique(list.begin(), list.end(),
                            [](const Error& x, const Error& y) { return x.where == y.where && x.message == y.message; }),
                list.end());

@@ -36,20 +36,44 @@ const Discovery& Registry::found() {
   return *discovery_;
 }
 
+const Discovery& Registry::found_of(std::string_view id) {
+  if (discovery_) return *discovery_;
+  std::unique_ptr<Discovery>& found = looked_up_[std::string(id)];
+  if (!found) {
+    if (!manifests_) manifests_ = list_manifests(dirs_, true);
+    found = std::make_unique<Discovery>(read_manifests(b_, *manifests_, std::string(id)));
+  }
+  return *found;
+}
+
 const PluginInfo* Registry::find(std::string_view id) {
   std::lock_guard lock(mutex_);
-  if (discovery_) {
-    for (const PluginInfo& p : discovery_->plugins)
-      if (p.id == id) return &p;
-    return nullptr;
+  for (const PluginInfo& p : found_of(id).plugins)
+    if (p.id == id) return &p;
+  return nullptr;
+}
+
+const BrokenPlugin* Registry::find_broken(std::string_view id) {
+  std::lock_guard lock(mutex_);
+  for (const BrokenPlugin& p : found_of(id).broken)
+    if (p.id == id) return &p;
+  return nullptr;
+}
+
+std::vector<std::string> Registry::ids() {
+  {
+    std::lock_guard lock(mutex_);
+    bool known = !discovery_ && manifests_;
+    std::vector<std::string> out;
+    for (size_t i = 0; known && i < manifests_->files.size(); ++i) {
+      known = !manifests_->files[i].id.empty();
+      out.push_back(manifests_->files[i].id);
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    if (known) return out;
   }
-  auto [place, is_new] = looked_up_.try_emplace(std::string(id));
-  if (is_new) {
-    if (!manifests_) manifests_ = list_manifests(dirs_, true);
-    for (PluginInfo& p : read_manifests(b_, *manifests_, place->first).plugins)
-      if (p.id == id) place->second = std::make_unique<PluginInfo>(std::move(p));
-  }
-  return place->second.get();
+  return PluginProvider::ids();
 }
 
 const Config& Registry::config() {

@@ -42,6 +42,8 @@ class Registry : public PluginProvider {
   const std::vector<PluginInfo>& plugins() override { return found().plugins; }
   const std::vector<BrokenPlugin>& broken() override { return found().broken; }
   const PluginInfo* find(std::string_view id) override;
+  const BrokenPlugin* find_broken(std::string_view id) override;
+  std::vector<std::string> ids() override;
   const TnPlugin* load(const PluginInfo& plugin) override;
   std::unique_ptr<PluginStandIn> stand_in(const PluginInfo& plugin, const TnHost& host) override;
   CallObserver* calls() override;
@@ -61,6 +63,8 @@ class Registry : public PluginProvider {
 
  private:
   const Discovery& found();
+  // Everything when it has been read already, else what there is of one id. With mutex_ held.
+  const Discovery& found_of(std::string_view id);
   const Config& config();
   Quarantine& quarantine();
   bool is_own(const PluginInfo& plugin);
@@ -72,8 +76,8 @@ class Registry : public PluginProvider {
   std::string installation_;
   std::mutex mutex_;
   std::optional<Discovery> discovery_;
-  std::optional<ManifestList> manifests_;                         // for `find`, until everything has been read
-  std::map<std::string, std::unique_ptr<PluginInfo>> looked_up_;  // what `find` gave
+  std::optional<ManifestList> manifests_;                        // for `find`, until everything has been read
+  std::map<std::string, std::unique_ptr<Discovery>> looked_up_;  // what was found when one id was asked for
   std::optional<Config> config_;
   Runtimes runtimes_;
   bool in_worker_ = false;

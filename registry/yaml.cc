@@ -98,10 +98,10 @@ class TreeBuilder : public YAML::EventHandler {
     if (at < text_.size() && (text_[at] == '~' || text_[at] == 'n' || text_[at] == 'N')) return node;
     size_t end = text_.find_last_not_of(" \t\r\n", at == 0 ? 0 : at - 1);
     if (end != std::string::npos && text_[end] == '-') {
-      size_t line_start = text_.rfind('\n', end);
-      node.line =
-          static_cast<int>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(end), '\n')) + 1;
-      node.column = static_cast<int>(line_start == std::string::npos ? end : end - line_start - 1) + 1;
+      auto from = text_.begin() + static_cast<std::ptrdiff_t>(end);
+      node.line -= static_cast<int>(std::count(from, text_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+      node.column = 1;
+      for (size_t c = end; c > 0 && text_[c - 1] != '\n' && node.column < 1000; --c) ++node.column;
     } else if (!open_.empty() && open_.back().has_key && open_.back().key.line < node.line) {
       node.line = open_.back().key.line;
       node.column = open_.back().key.column;

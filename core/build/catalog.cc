@@ -4,27 +4,15 @@
 
 namespace tenon {
 
-namespace {
-
-std::vector<std::string> plugin_ids(PluginProvider& provider) {
-  std::vector<std::string> ids;
-  for (const PluginInfo& p : provider.plugins()) ids.push_back(p.id);
-  return ids;
-}
-
-}  // namespace
-
 const PluginInfo& find_plugin(PluginProvider& provider, std::string_view id) {
   if (const PluginInfo* found = provider.find(id)) return *found;
-  for (const BrokenPlugin& broken : provider.broken()) {
-    if (broken.id != id || broken.complaints.empty()) continue;
-    const Error& first = broken.complaints[0];
-    Error e(first.code, "the plugin '" + std::string(id) + "' cannot be used: " + first.message, first.where,
-            first.hint);
-    throw e;
+  if (const BrokenPlugin* broken = provider.find_broken(id); broken && !broken->complaints.empty()) {
+    const Error& first = broken->complaints[0];
+    throw Error(first.code, "the plugin '" + std::string(id) + "' cannot be used: " + first.message, first.where,
+                first.hint);
   }
   throw Error(TN_ERROR_NOT_FOUND, "there is no plugin '" + std::string(id) + "'", {},
-              did_you_mean(id, plugin_ids(provider), "list what is installed with: tenon plugin list"));
+              did_you_mean(id, provider.ids(), "list what is installed with: tenon plugin list"));
 }
 
 PassRef find_pass(PluginProvider& provider, std::string_view full_name) {

@@ -103,11 +103,22 @@ class PluginProvider {
   virtual ~PluginProvider() = default;
   virtual const std::vector<PluginInfo>& plugins() = 0;  // in the order of preference
   virtual const std::vector<BrokenPlugin>& broken() = 0;
-  // One of `plugins`, or null; may be found without reading what describes the others.
+  // One of `plugins` or of `broken`, or null, and the ids that there are: may be answered without reading what
+  // describes the other plugins.
   virtual const PluginInfo* find(std::string_view id) {
     for (const PluginInfo& p : plugins())
       if (p.id == id) return &p;
     return nullptr;
+  }
+  virtual const BrokenPlugin* find_broken(std::string_view id) {
+    for (const BrokenPlugin& p : broken())
+      if (p.id == id) return &p;
+    return nullptr;
+  }
+  virtual std::vector<std::string> ids() {
+    std::vector<std::string> out;
+    for (const PluginInfo& p : plugins()) out.push_back(p.id);
+    return out;
   }
   // The table of the plugin's library, checked; alive as long as the process. Throws.
   virtual const TnPlugin* load(const PluginInfo& plugin) = 0;

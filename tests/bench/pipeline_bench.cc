@@ -23,8 +23,9 @@ class Installation {
       fs::path own = folder_ / "plugins" / id;
       fs::create_directories(own);
       std::ofstream manifest(own / "manifest.yaml");
-      manifest << "id: " << id << "\nversion: 1.0.0\nvendor: Vendor " << i
-               << "\ntier: stable-c\nsummary: passes of a vendor\nlibrary: passes.so\nprovides: [tenon.pass/1]\npasses:\n";
+      manifest
+          << "id: " << id << "\nversion: 1.0.0\nvendor: Vendor " << i
+          << "\ntier: stable-c\nsummary: passes of a vendor\nlibrary: passes.so\nprovides: [tenon.pass/1]\npasses:\n";
       for (int p = 0; p < 8; ++p)
         manifest << "  - name: pass-" << p << "\n    level: loop\n    summary: does something to loops\n"
                  << "    requires: [blocks]\n    options:\n"
@@ -35,11 +36,14 @@ class Installation {
     std::ofstream pipeline(file());
     pipeline << "summary: forty stages\nstages:\n";
     for (int s = 0; s < 40; ++s)
-      pipeline << "  - {pass: com.vendor" << s % 10 * 7 << ".passes:pass-" << s % 8 << ", options: {max_steps: " << s << "}}\n";
+      pipeline << "  - {pass: com.vendor" << s % 10 * 7 << ".passes:pass-" << s % 8 << ", options: {max_steps: " << s
+               << "}}\n";
+    std::ofstream(wrong()) << "stages:\n  - com.vendr7.passes:pass-1\n";
   }
   ~Installation() { fs::remove_all(folder_); }
   std::string plugins() const { return (folder_ / "plugins").string(); }
   std::string file() const { return (folder_ / "p.yaml").string(); }
+  std::string wrong() const { return (folder_ / "wrong.yaml").string(); }
 
  private:
   fs::path folder_;
@@ -63,6 +67,19 @@ void check_pipeline(benchmark::State& state) {
 }
 BENCHMARK(check_pipeline)->Unit(benchmark::kMillisecond);
 
+// A plugin that is misspelt, refused with the one that may be meant.
+void refuse_pipeline(benchmark::State& state) {
+  Installation i;
+  for (auto _ : state) {
+    Builder b(tn_compiler()->runtime, nullptr);
+    CompilerSession session(tn_compiler(), b.map({{"plugin_dirs", Value(b.array({b.string(i.plugins())}))},
+                                                  {"search_defaults", Value(false)}}));
+    Map result = session.pipeline(i.wrong());
+    if (result.find("complaints")->ref<Array>().size() != 1) state.SkipWithError("not one complaint");
+  }
+}
+BENCHMARK(refuse_pipeline)->Unit(benchmark::kMillisecond);
+
 // The same with every one of the hundred manifests read, as `tenon plugin list` does.
 void check_pipeline_all_manifests(benchmark::State& state) {
   Installation i;
@@ -74,7 +91,8 @@ BENCHMARK(check_pipeline_all_manifests)->Unit(benchmark::kMillisecond);
 // The whole program: TENON names it.
 void check_pipeline_program(benchmark::State& state) {
   Installation i;
-  std::string command = std::string(TENON_PROGRAM) + " pipeline check --plugin-dir " + i.plugins() + " " + i.file() + " > /dev/null";
+  std::string command =
+      std::string(TENON_PROGRAM) + " pipeline check --plugin-dir " + i.plugins() + " " + i.file() + " > /dev/null";
   for (auto _ : state)
     if (std::system(command.c_str()) != 0) state.SkipWithError("the check failed");
 }
