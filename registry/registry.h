@@ -19,7 +19,7 @@ struct RegistryOptions {
   std::vector<std::string> plugin_dirs;  // searched first
   std::string config;                    // a plugins.yaml instead of the installation's and the user's
   bool search_defaults = true;           // TENON_PLUGIN_PATH, the installation and the user's plugins.yaml
-  IsolationSettings isolation;           // besides what the configuration says
+  IsolationSettings isolation = {};      // besides what the configuration says
   bool probe = true;                     // try plugins that are not the installation's own in another process first
 };
 
