@@ -1,4 +1,5 @@
 """The C headers of the contract compile alone as C11, C17, C++17 and C++20, the C++ headers as C++20, without warnings."""
+import os
 import pathlib
 import shutil
 import subprocess
@@ -50,7 +51,19 @@ def check(source: pathlib.Path, build: pathlib.Path):
     return complaints
 
 
+def without_clang(folder: pathlib.Path):
+    """A right header, on a machine that has gcc alone."""
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("gcc", "g++"):
+        (tools / name).write_text(f'#!/bin/sh\nexec {shutil.which(name)} "$@"\n')
+        (tools / name).chmod(0o755)
+    os.environ["PATH"] = str(tools)
+    return tree.plant({"core/include/tenon/a.h": "typedef int a;\n"})(folder)
+
+
 MUTATIONS = [
+    ("a machine without clang", without_clang, "clang-19 is not installed: the headers are not checked with it"),
     ("a declaration that only C++ has", tree.plant({"core/include/tenon/a.h": "struct A { int x = 1; };\n"}), "a.h as c11"),
     ("a conversion that only C has",
      tree.plant({"core/include/tenon/a.h": "static inline int* f(void* p) { return p; }\n"}), "as c++17"),

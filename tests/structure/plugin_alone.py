@@ -106,6 +106,42 @@ def demo(source: pathlib.Path, work: pathlib.Path):
     print(f"{len(names)} plugins built alone: the same artifact of {len(said[0][0])} bytes, the same result")
 
 
+def demo_mutations(source: pathlib.Path, work: pathlib.Path):
+    """What demo() must refuse: a plugin that was not built alone, and one that is not what the tree has."""
+    plugin, manifest = "codegen-llvm", "lib/tenon/plugins/codegen-llvm/manifest.yaml"
+
+    def absent(folder: pathlib.Path):
+        shutil.rmtree(folder)
+
+    def another(folder: pathlib.Path):
+        text = (folder / "build" / manifest).read_text()
+        changed = text.replace("opt_level: {type: int, default: 2", "opt_level: {type: int, default: 0")
+        if changed == text:
+            raise Failed("the mutation of codegen-llvm's manifest finds nothing to change")
+        (folder / "build" / manifest).write_text(changed)
+
+    for title, change, expected in (("was not built alone", absent, "was not built alone"),
+                                    ("is another one", another, "the artifact of the demo differs")):
+        mutated = work / "demo-mutated"
+        shutil.rmtree(mutated, ignore_errors=True)
+        mutated.mkdir()
+        (mutated / "sdk").symlink_to(work / "sdk")
+        for folder in (work / "sdk/lib/tenon/plugins").iterdir():
+            (mutated / folder.name).symlink_to(work / folder.name)
+        (mutated / plugin).unlink()
+        kept = (mutated / plugin / "build" / manifest).parent
+        shutil.copytree((work / plugin / "build" / manifest).parent, kept)
+        change(mutated / plugin)
+        try:
+            demo(source, mutated)
+        except Failed as e:
+            if expected not in str(e):
+                raise
+            print(f"a demo whose {plugin} {title} is refused: {e}")
+        else:
+            raise Failed(f"a demo whose {plugin} {title} was not noticed")
+
+
 CMAKE = """cmake_minimum_required(VERSION 3.25)
 project(probe LANGUAGES C)
 find_package(Tenon REQUIRED)
@@ -161,7 +197,7 @@ def mutations(source: pathlib.Path, work: pathlib.Path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("verb", choices=["install", "build", "demo", "mutations"])
+    parser.add_argument("verb", choices=["install", "build", "demo", "demo_mutations", "mutations"])
     parser.add_argument("name", nargs="?")
     parser.add_argument("--source", type=pathlib.Path)
     parser.add_argument("--folder", type=pathlib.Path)
@@ -177,6 +213,8 @@ def main():
             build(args.name, origin, args.work.resolve(), source)
         elif args.verb == "demo":
             demo(args.source.resolve(), args.work.resolve())
+        elif args.verb == "demo_mutations":
+            demo_mutations(args.source.resolve(), args.work.resolve())
         else:
             mutations(args.source.resolve(), args.work.resolve())
     except Failed as e:
