@@ -18,8 +18,8 @@ using namespace tenon;
 
 // The registry and the session that uses it; the session goes first.
 struct TnSession {
-  TnSession(RegistryOptions options)
-      : registry(b, std::move(options), reinterpret_cast<const void*>(&tn_compiler)), session(registry) {}
+  TnSession(RegistryOptions options, bool validate)
+      : registry(b, std::move(options), reinterpret_cast<const void*>(&tn_compiler)), session(registry, validate) {}
   Builder b = core_builder();
   Registry registry;
   Session session;
@@ -85,6 +85,12 @@ IsolationSettings isolation_of(const Builder& b, const Value& which, const Value
   return s;
 }
 
+// TENON_VALIDATE=1; a program with more rights than its user does not listen to it.
+bool is_validation_asked_for() {
+  const char* asked = secure_getenv("TENON_VALIDATE");
+  return asked && std::string_view(asked) == "1";
+}
+
 int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
   return slot(ret, [&] {
     Builder b = core_builder();
@@ -92,11 +98,13 @@ int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
                     {row("plugin_dirs", OptionType::kList), row("config", OptionType::kString),
                      row("search_defaults", OptionType::kBool, Value(true)), row("target", OptionType::kString),
                      row("isolate", OptionType::kAny), row("isolation", OptionType::kMap),
-                     row("probe", OptionType::kBool, Value(true))},
+                     row("probe", OptionType::kBool, Value(true)),
+                     row("validate", OptionType::kBool, Value(is_validation_asked_for()))},
                     "a session");
     auto made =
         std::make_unique<TnSession>(RegistryOptions{o.texts("plugin_dirs"), o.text("config"), o.flag("search_defaults"),
-                                                    isolation_of(b, o["isolate"], o["isolation"]), o.flag("probe")});
+                                                    isolation_of(b, o["isolate"], o["isolation"]), o.flag("probe")},
+                                    o.flag("validate"));
     if (!o.text("target").empty()) made->session.set_target(parse_target(b, o.text("target")));
     *session = made.release();
     return Value();
@@ -365,6 +373,21 @@ int replay(TnSession* s, const char* folder, TnValue* ret) {
 
 void note_signal(int number) { Journal::note_signal(number); }
 
+int violations(TnSession* s, int finish, TnValue* ret) {
+  return slot(ret, [&] {
+    std::vector<Value> out;
+    if (Validation* validation = s->session.validation()) {
+      if (finish) s->session.instances().destroy_all();
+      for (const Validation::Report& r : validation->take_reports())
+        out.push_back(s->b.map({{"rule", s->b.string(r.rule)},
+                                {"plugin", s->b.string(r.plugin)},
+                                {"during", s->b.string(r.during)},
+                                {"message", s->b.string(r.message)}}));
+    }
+    return Value(s->b.array(out));
+  });
+}
+
 }  // namespace
 
 extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
@@ -400,6 +423,7 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    read_lock_slot,
                                    probe,
                                    replay,
-                                   note_signal};
+                                   note_signal,
+                                   violations};
   return &table;
 }

@@ -31,7 +31,7 @@ IrService::IrService() : table_(ir_table()) {
   };
   table_.verify = [](void* self, const TnNode* module, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] {
-      static_cast<IrService*>(self)->verify(Builder::borrow(module));
+      static_cast<IrService*>(self)->verify_all(Builder::borrow(module));
       return Value();
     });
   };
@@ -53,7 +53,24 @@ void IrService::verify(const Node& module) {
     return analyzer->can_prove(b.ne(x, y));
   };
   if (make_inference_) services.infer_type = make_inference_(module);
+  VerifyCache cache;  // taken while it is used: another thread that verifies meanwhile looks at everything
+  {
+    std::lock_guard lock(cache_mutex_);
+    std::swap(cache, cache_);
+  }
+  services.cache = &cache;
   verify_module(module, services);
+  std::lock_guard lock(cache_mutex_);
+  cache_ = std::move(cache);
+}
+
+void IrService::forget_verified() {
+  std::lock_guard lock(cache_mutex_);
+  cache_ = {};
+}
+
+void IrService::verify_all(const Node& module) {
+  verify(module);
   attached_payloads(module.to<ir::Module>());
 }
 

@@ -4,11 +4,13 @@
 #define TENON_BUILD_IR_SERVICE_H
 
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "ir/constant_store.h"
 #include "ir/op_table.h"
+#include "ir/verify_cache.h"
 #include "tenon/cxx/builder.h"
 
 namespace tenon {
@@ -27,6 +29,9 @@ class IrService {
   using TypeInference = std::function<Value(const Node& call)>;
   void set_inference(const std::function<TypeInference(const Node& module)>& make) { make_inference_ = make; }
 
+  // What was verified is looked at again: types may be inferred otherwise from now on.
+  void forget_verified();
+
   // I.data("sha256:...") is found among the session's constants, or in the folder data/ beside `file`.
   Node parse(std::string_view text, const std::string& file);
   // `options`: module_name (string), imports (bool), inline_bytes (int).
@@ -34,6 +39,7 @@ class IrService {
 
  private:
   void verify(const Node& module);
+  void verify_all(const Node& module);  // payloads too
   Value find_op(std::string_view id);
   Value find_constant(std::string_view digest, const std::string& file);
 
@@ -41,6 +47,8 @@ class IrService {
   ConstantStore constants_;
   std::function<const OpTable&()> ops_;
   std::function<TypeInference(const Node& module)> make_inference_;
+  std::mutex cache_mutex_;
+  VerifyCache cache_;
 };
 
 }  // namespace tenon

@@ -3,15 +3,25 @@
 namespace tenon {
 
 PluginInstances::PluginInstances(PluginProvider& provider, const TnRuntime* runtime, void* host_self,
-                                 const void* (*service)(void* self, const char* id))
-    : provider_(provider), host_{sizeof(TnHost), host_self, runtime, service} {}
+                                 const void* (*service)(void* self, const char* id), Validation* validation)
+    : provider_(provider), validation_(validation), host_{sizeof(TnHost), host_self, runtime, service} {}
 
-PluginInstances::~PluginInstances() {
+PluginInstances::~PluginInstances() { destroy_all(); }
+
+void PluginInstances::destroy_all() {
+  std::lock_guard lock(mutex_);
   while (!entries_.empty()) {
     Entry& last = entries_.back();
-    if (last.table && !last.creating) last.table->destroy(last.instance);
+    if (last.table && !last.creating) destroy(last);
     entries_.pop_back();
   }
+}
+
+void PluginInstances::destroy(Entry& e) {
+  if (validation_)
+    validation_->destroy(e.info->id, *e.table, e.instance);
+  else
+    e.table->destroy(e.instance);
 }
 
 PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
@@ -37,7 +47,10 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
   e.host = host_;
   try {
     CallMark mark(provider_.calls(), plugin.id);
-    call([&](TnValue* ret) { return table->create(&e.host, &e.instance, ret); });
+    call([&](TnValue* ret) {
+      return validation_ ? validation_->create(plugin.id, *table, e.host, &e.instance, ret)
+                         : table->create(&e.host, &e.instance, ret);
+    });
   } catch (const Error& cause) {
     entries_.pop_back();
     throw Error(cause.code, "the plugin '" + plugin.id + "' could not start: " + cause.message,
@@ -46,7 +59,7 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
   e.creating = false;
   for (const std::string& capability : plugin.provides) {
     if (table->capability(e.instance, capability.c_str())) continue;
-    table->destroy(e.instance);
+    destroy(e);
     entries_.pop_back();
     throw Error(
         TN_ERROR_PLUGIN,
@@ -62,7 +75,15 @@ PluginInstances::Use PluginInstances::use(const PluginInfo& plugin, const char* 
   const void* table = e.capability(capability);
   if (!table)
     throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' does not provide " + capability, plugin.library);
-  return {table, e.instance};
+  if (!validation_) return {table, e.instance};
+  Validation::Wrapped wrapped = validation_->capability(plugin.id, capability, table, e.instance);
+  return {wrapped.table, wrapped.instance};
+}
+
+const void* PluginInstances::table(const PluginInfo& plugin, const char* capability) {
+  std::lock_guard lock(mutex_);
+  Entry& e = entry(plugin);
+  return e.table->capability(e.instance, capability);
 }
 
 PluginInstances::Whole PluginInstances::whole(const PluginInfo& plugin) {

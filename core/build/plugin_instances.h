@@ -6,14 +6,16 @@
 #include <mutex>
 
 #include "build/plugin_info.h"
+#include "build/validation.h"
 
 namespace tenon {
 
 class PluginInstances {
  public:
-  // `service` of the host that plugins are given; `host_self` is its first argument.
+  // `service` of the host that plugins are given; `host_self` is its first argument. With a validation layer (it may be
+  // null, and outlives the instances) its tables stand in between.
   PluginInstances(PluginProvider& provider, const TnRuntime* runtime, void* host_self,
-                  const void* (*service)(void* self, const char* id));
+                  const void* (*service)(void* self, const char* id), Validation* validation = nullptr);
   PluginInstances(const PluginInstances&) = delete;
   PluginInstances& operator=(const PluginInstances&) = delete;
   ~PluginInstances();
@@ -31,6 +33,10 @@ class PluginInstances {
     void* instance = nullptr;
   };
   Whole whole(const PluginInfo& plugin);
+  // The plugin's own table, for another plugin.
+  const void* table(const PluginInfo& plugin, const char* capability);
+  // Destroys all instances, the last one first; they are made again when they are needed.
+  void destroy_all();
   // True once the library has been opened and the instance made.
   bool is_loaded(const std::string& id);
 
@@ -48,8 +54,10 @@ class PluginInstances {
     }
   };
   Entry& entry(const PluginInfo& plugin);
+  void destroy(Entry& entry);
 
   PluginProvider& provider_;
+  Validation* validation_;
   TnHost host_;
   std::recursive_mutex mutex_;  // creating a plugin may ask for another
   std::deque<Entry> entries_;   // in the order of creation; addresses are stable

@@ -17,7 +17,7 @@
 
 namespace tenon {
 
-Session::Session(PluginProvider& provider)
+Session::Session(PluginProvider& provider, bool validate)
     : provider_(provider),
       builder_(tn_runtime(), ir_.table()),
       constants_(ir_.constants()),
@@ -27,9 +27,11 @@ Session::Session(PluginProvider& provider)
   environment_.cancelled = [this] { return cancelled_.load(); };
   environment_.target = parse_target(builder_, "cpu");
   environment_.calls = provider.calls();
+  if (validate) validation_ = std::make_unique<Validation>();
   instances_ = std::make_unique<PluginInstances>(
       provider, tn_runtime(), this,
-      [](void* self, const char* id) -> const void* { return static_cast<Session*>(self)->service(id); });
+      [](void* self, const char* id) -> const void* { return static_cast<Session*>(self)->service(id); },
+      validation_.get());
   ops_ = std::make_unique<OpService>(builder_, provider, *instances_);
   ir_.set_ops([this]() -> const OpTable& { return ops_->op_table(); });
   ir_.set_inference([this](const Node& module) -> IrService::TypeInference {
@@ -57,7 +59,7 @@ const void* Session::service(std::string_view id) {
   for (const PluginInfo& p : provider_.plugins()) {
     if (!p.has(capability) || (!plugin.empty() && p.id != plugin)) continue;
     try {
-      return instances_->use(p, capability.c_str()).table;
+      return instances_->table(p, capability.c_str());
     } catch (const Error& e) {
       report({{TN_SEVERITY_WARNING, e.message, e.where, e.hint, p.id}});
       return nullptr;

@@ -22,12 +22,14 @@ namespace tenon {
 class Session : public PassSource {
  public:
   // The provider outlives the session. The target is this machine's CPU until `set_target`.
-  explicit Session(PluginProvider& provider);
+  // With `validate`, every call between the host and the plugins is checked (build/validation.h).
+  explicit Session(PluginProvider& provider, bool validate = false);
   ~Session() override;
 
   const Builder& builder() const { return builder_; }
   PluginProvider& provider() { return provider_; }
   PluginInstances& instances() { return *instances_; }
+  Validation* validation() { return validation_.get(); }
   OpService& ops() { return *ops_; }
   ConstantStore& constant_store() { return ir_.constants(); }
 
@@ -36,7 +38,10 @@ class Session : public PassSource {
   const void* service(std::string_view id);
 
   const Map& target() const { return environment_.target; }
-  void set_target(const Map& target) { environment_.target = target; }
+  void set_target(const Map& target) {
+    environment_.target = target;
+    ir_.forget_verified();
+  }
   // The calls now running end with TN_ERROR_CANCELLED. Any thread.
   void cancel() { cancelled_ = true; }
 
@@ -95,6 +100,7 @@ class Session : public PassSource {
   std::map<std::string, Value> functions_;
   std::mutex diagnostics_mutex_;  // `service` is called from any thread
   std::vector<Diagnostic> diagnostics_;
+  std::unique_ptr<Validation> validation_;  // or null
   std::unique_ptr<PluginInstances> instances_;
   std::unique_ptr<OpService> ops_;
   ConstantService constants_;

@@ -261,6 +261,10 @@ struct HalfMade {
 
 }  // namespace
 
+bool is_made_by_host(const TnNode* node) {
+  return node->header.deleter == &delete_node && node->header.type_index == TN_NODE;
+}
+
 Summary summarize(const TnValue& value) { return summarize_nested(value, 0); }
 
 Summary summarize_container(const TnValue& v, const Summary* elements) {

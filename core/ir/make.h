@@ -37,6 +37,9 @@ Summary summarize_container(const TnValue& container, const Summary* elements);
 
 inline uint32_t flags_of(const TnNode* node) { return node->reserved; }
 
+// Whether the host made the node: its kind is known then, and its slots are those of the kind.
+bool is_made_by_host(const TnNode* node);
+
 // TnHostIr.make. `known`, when not null, holds the summary of each of the given slots.
 Node make_node(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count, const Summary* known = nullptr);
 // The same, taking over the references of the slots, which hold no borrowed characters; the caller keeps them when it

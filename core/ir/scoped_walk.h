@@ -11,6 +11,8 @@ namespace tenon {
 
 // What happens during a scoped walk; a visitor derives from it and declares what it needs.
 struct ScopeVisitor {
+  void admit(const TnNode*, uint32_t /*depth*/) {
+  }  // of every node, before anything else; it must be less deep than that
   Below enter(const TnNode*) { return Below::kEnter; }  // of a node that is no variable
   void leave(const TnNode*) {}
   void define(const TnNode*, bool /*by_shape*/) {}  // before its own slots are visited
@@ -25,7 +27,7 @@ class ScopedWalk {
 
   // False when the visitor stopped it.
   bool run(const TnValue& tree) {
-    frames_.push({&tree, &tree + 1, &tree, nullptr, nullptr, 0, TN_ROLE_USE, 1, false, false, false});
+    frames_.push({&tree, &tree + 1, &tree, nullptr, nullptr, 0, TN_ROLE_USE, 1, UINT32_MAX, false, false, false});
     while (!frames_.empty()) {
       Frame& f = frames_.back();
       if (f.next < f.end) {
@@ -93,7 +95,8 @@ class ScopedWalk {
     size_t mark;                // of a scope: how many variables were in scope before it
     int32_t role;               // of an array or map: that of its slot
     uint32_t stride;
-    bool shape;  // it stands in a shape context
+    uint32_t depth;  // of the node, or of that which holds the array or map
+    bool shape;      // it stands in a shape context
     bool scope;
     bool variable;
   };
@@ -108,20 +111,21 @@ class ScopedWalk {
       auto* a = reinterpret_cast<const TnArray*>(v.as.object);
       if (role == TN_ROLE_DEF) open_all(a);
       if (a->size)
-        frames_.push({a->data, a->data + a->size, a->data, nullptr, nullptr, 0, role, 1, shape, false, false});
+        frames_.push({a->data, a->data + a->size, a->data, nullptr, nullptr, 0, role, 1, f.depth, shape, false, false});
     } else if (v.type_index == TN_MAP) {
       auto* m = reinterpret_cast<const TnMap*>(v.as.object);
       if (m->size)
         frames_.push({&m->data->value, &m->data->value + 2 * m->size, &m->data->value, nullptr, nullptr, 0, role, 2,
-                      shape, false, false});
+                      f.depth, shape, false, false});
     } else if (v.type_index == TN_NODE) {
-      return node(reinterpret_cast<const TnNode*>(v.as.object), role, shape, f.node == nullptr);
+      return node(reinterpret_cast<const TnNode*>(v.as.object), role, shape, f.node == nullptr, f.depth);
     }
     return true;
   }
 
-  bool node(const TnNode* n, int32_t role, bool shape, bool in_array) {
+  bool node(const TnNode* n, int32_t role, bool shape, bool in_array, uint32_t depth) {
     if (++places_ > kLimits.places) refuse_places();
+    visitor_.admit(n, depth);
     const KindInfo* info = kind_info(n->kind);
     if (info->is_identity()) {
       bool defines = role == TN_ROLE_DEF;
@@ -132,14 +136,15 @@ class ScopedWalk {
       }
       bool opened = in_array && role == TN_ROLE_DEF && n->kind == ir::Var::kKind;
       if (!opened) open(n, role != TN_ROLE_DEF);
-      frames_.push({n->slots, n->slots + n->slot_count, n->slots, n, info->schema.slots, 0, 0, 1, false, false, true});
+      frames_.push(
+          {n->slots, n->slots + n->slot_count, n->slots, n, info->schema.slots, 0, 0, 1, n->depth, false, false, true});
       return true;
     }
     Below below = visitor_.enter(n);
     if (below == Below::kStop) return false;
     if (below == Below::kEnter)
-      frames_.push({n->slots, n->slots + n->slot_count, n->slots, n, info->schema.slots, trail_.size(), 0, 1, shape,
-                    info->is_scope(), false});
+      frames_.push({n->slots, n->slots + n->slot_count, n->slots, n, info->schema.slots, trail_.size(), 0, 1, n->depth,
+                    shape, info->is_scope(), false});
     return true;
   }
 

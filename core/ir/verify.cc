@@ -24,9 +24,11 @@ class FunctionVerifier : public ScopeVisitor {
     bool in_scope = false;
   };
 
+  // `entry` takes what the cache is to know of the function.
   FunctionVerifier(const ir::Module& module, const VerifyServices& services, CallGraph& calls,
-                   PointerMap<Definition>& definitions)
+                   PointerMap<Definition>& definitions, VerifyCache::Entry& entry)
       : module_(module),
+        entry_(entry),
         loop_(module, services.ops),
         graph_(module, services, loop_, calls, [this](const TnNode* v) { return is_in_scope(v); }),
         definitions_(definitions),
@@ -49,6 +51,13 @@ class FunctionVerifier : public ScopeVisitor {
                       ": " + v.message + " [" + v.rule + "]",
                   where, v.hint);
     }
+  }
+
+  void admit(const TnNode* n, uint32_t depth) {
+    if (!is_made_by_host(n))
+      throw Violation{"node", "a node stands here that the host did not make",
+                      "nodes are made by TnHostIr.make, and never copied"};
+    if (n->depth >= depth) throw Violation{"node", "a node stands below itself", "nodes are never written"};
   }
 
   Below enter(const TnNode* n) {
@@ -85,6 +94,7 @@ class FunctionVerifier : public ScopeVisitor {
     if (d.by && d.by != by && !by_shape)
       throw Violation{"single-definition", name_of(n) + " is defined in two places",
                       "make the definitions of the second place anew (renew)"};
+    if (!d.function) entry_.defined.push_back(n);
     d = {function_, by, true};
     if (is_loop_) loop_.check_definition(borrowed(n));
     if (is_graph_) graph_.check_definition(borrowed(n));
@@ -127,13 +137,14 @@ class FunctionVerifier : public ScopeVisitor {
 
   void check_global(const TnNode* n) {
     std::string_view name = string_view_of(n->slots[ir::GlobalVarSlot::name]);
-    if (module_.functions().find(name)) return;
+    if (const Value* callee = module_.functions().find(name)) return entry_.refers_to(name, as_node(*callee));
     std::vector<std::string> known;
     for (const Map::Entry& e : module_.functions()) known.emplace_back(e.key());
     throw Violation{"global", "the module has no function `" + std::string(name) + "`", did_you_mean(name, known)};
   }
 
   const ir::Module& module_;
+  VerifyCache::Entry& entry_;
   LoopRules loop_;
   GraphRules graph_;
   PointerMap<Definition>& definitions_;
@@ -227,14 +238,17 @@ std::string name_of(const TnNode* n) {
 }
 
 void verify_module(const Node& module, const VerifyServices& services) {
+  if (module && !is_made_by_host(module.get()))
+    throw Error(TN_ERROR_VERIFY, "the module is a node that the host did not make [node]", {},
+                "nodes are made by TnHostIr.make, and never copied");
   if (!module.is<ir::Module>())
     throw Error(TN_ERROR_ARGUMENT, "only an ir.Module can be verified, but this is " + describe(Value(module).raw()));
   auto& m = module.to<ir::Module>();
   PointerMap<FunctionVerifier::Definition> definitions;
   std::map<std::string, std::string> public_names;
   for (const Map::Entry& e : m.functions()) {
-    bool is_function =
-        e.value().is_node() && (kind_info(as_node(e.value()).kind())->schema.flags & TN_KIND_FUNCTION) != 0;
+    bool is_function = e.value().is_node() && is_made_by_host(as_node(e.value()).get()) &&
+                       (kind_info(as_node(e.value()).kind())->schema.flags & TN_KIND_FUNCTION) != 0;
     if (!is_function)
       throw Error(TN_ERROR_VERIFY,
                   "the module's function `" + std::string(e.key()) + "` is " + describe(e.value().raw()) +
@@ -244,9 +258,25 @@ void verify_module(const Node& module, const VerifyServices& services) {
     check_attributes(e.key(), as_node(e.value()), public_names);
   }
   CallGraph calls;
-  for (const Map::Entry& e : m.functions())
-    FunctionVerifier(m, services, calls, definitions).run(e.key(), as_node(e.value()));
+  VerifyCache unused;
+  VerifyCache& cache = services.cache ? *services.cache : unused;
+  VerifyCache::Entries entries;
+  for (const Map::Entry& e : m.functions()) {
+    std::optional<VerifyCache::Entry> known = cache.take(e.key(), as_node(e.value()), m);
+    if (!known) continue;
+    for (const TnNode* v : known->defined) definitions[v] = {as_node(e.value()).get(), nullptr, false};
+    for (const auto& [callee, site] : known->calls) calls.add(e.key(), callee, site);
+    entries.emplace(e.key(), std::move(*known));
+  }
+  for (const Map::Entry& e : m.functions()) {
+    if (entries.contains(e.key())) continue;
+    VerifyCache::Entry entry(as_node(e.value()));
+    FunctionVerifier(m, services, calls, definitions, entry).run(e.key(), as_node(e.value()));
+    entry.calls = calls.of(e.key());
+    entries.emplace(e.key(), std::move(entry));
+  }
   check_recursion(m, calls);
+  cache.replace(std::move(entries));
 }
 
 namespace verify_parts {

@@ -1,6 +1,7 @@
 // Checks a module against the rules of the IR. Every rule has an id, which ends the message: [scope].
 //
 // Rules of every function:
+//   node               Nodes are made by the host, and none stands below itself.
 //   module             The functions of a module are functions, under names that are not empty.
 //   scope              A variable or buffer is used after its definition and inside of its scope.
 //   single-definition  A variable or buffer is defined in one place of a function; a node that defines it may stand in
@@ -16,6 +17,7 @@
 #include <functional>
 
 #include "ir/op_table.h"
+#include "ir/verify_cache.h"
 
 namespace tenon {
 
@@ -27,6 +29,8 @@ struct VerifyServices {
   // The type of a call of a graph operator whose arguments are all typed; none when it is not known. Throws where the
   // operator does not take these arguments.
   std::function<Value(const Node& call)> infer_type = {};
+  // What is known to be legal from the last time; brought up to date. What it holds is looked at no further.
+  VerifyCache* cache = nullptr;
 };
 
 // Throws TN_ERROR_VERIFY naming the function, the place and the rule. Bounded stack.

@@ -102,6 +102,12 @@ void CallGraph::add(std::string_view caller, std::string_view callee, const TnNo
   it->second.emplace(callee, site);
 }
 
+std::vector<std::pair<std::string, const TnNode*>> CallGraph::of(std::string_view caller) const {
+  auto it = calls_.find(caller);
+  if (it == calls_.end()) return {};
+  return {it->second.begin(), it->second.end()};
+}
+
 const TnNode* CallGraph::cycle(std::string_view function) const {
   auto start = calls_.find(function);
   if (start == calls_.end()) return nullptr;

@@ -44,6 +44,8 @@ class CallGraph {
   void add(std::string_view caller, std::string_view callee, const TnNode* site);
   // A call by which the function comes back to itself; null when there is none.
   const TnNode* cycle(std::string_view function) const;
+  // What a function calls, and where.
+  std::vector<std::pair<std::string, const TnNode*>> of(std::string_view caller) const;
 
  private:
   std::map<std::string, std::map<std::string, const TnNode*, std::less<>>, std::less<>> calls_;

@@ -349,7 +349,7 @@ void GraphRules::check_in_place(const ir::Call& call, const std::vector<Operand>
     bool outside = indices[i] < -1 || (!inputs.empty() && indices[i] >= static_cast<int64_t>(inputs.size()));
     if (outside)
       throw Violation{"in-place", "inplace_indices[" + std::to_string(i) + "] is " + std::to_string(indices[i]) +
-                                      ", but there are " + counted(inputs.size(), "argument")};
+                                      ", but the call has " + counted(inputs.size(), "argument")};
     for (size_t k = 0; k < i; ++k)
       if (indices[k] == indices[i])
         throw Violation{"in-place", "two outputs replace argument " + std::to_string(indices[i])};

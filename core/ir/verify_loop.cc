@@ -72,6 +72,7 @@ constexpr SlotRow kSlots[] = {
     {TN_KIND_tir_BlockRealize, tir::BlockRealizeSlot::predicate, Holds::kCondition},
     {TN_KIND_tir_BlockRealize, tir::BlockRealizeSlot::block, Holds::kBlock},
     {TN_KIND_tir_Block, tir::BlockSlot::iter_vars, Holds::kAxes},
+    {TN_KIND_tir_Block, tir::BlockSlot::alloc_buffers, Holds::kBuffer},
     {TN_KIND_tir_Block, tir::BlockSlot::match_buffers, Holds::kMatches},
     {TN_KIND_tir_Block, tir::BlockSlot::reads, Holds::kRegions},
     {TN_KIND_tir_Block, tir::BlockSlot::writes, Holds::kRegions},
@@ -289,7 +290,11 @@ void check_realize(const tir::BlockRealize& n) {
   }
 }
 
+void check_written(const tir::BufferRegion& n);
+
 void check_block(const tir::Block& n) {
+  for (const Node& region : nodes(n.writes()))
+    if (auto* r = region.as<tir::BufferRegion>()) check_written(*r);
   if (n.init().is_none()) return;
   for (const Node& axis : nodes(n.iter_vars()))
     if (axis.to<tir::IterVar>().iter_kind() == TN_ITER_REDUCE) return;
@@ -302,6 +307,43 @@ void check_region(const tir::BufferRegion& n) {
     throw Violation{"block-region", "a region of " + name_of(buffer.get()) + " has " +
                                         std::to_string(n.region().size()) + " ranges, but the buffer has " +
                                         std::to_string(buffer.shape().size()) + " dimensions"};
+}
+
+void check_match(const tir::MatchBufferRegion& n) {
+  auto* source = n.source().as<tir::BufferRegion>();
+  if (!source || !source->buffer().is<tir::Buffer>())
+    throw Violation{"level",
+                    "`source` of tir.MatchBufferRegion must be a tir.BufferRegion, but is " + what(n.source())};
+  const auto& whole = source->buffer().to<tir::Buffer>();
+  const auto& part = n.buffer().to<tir::Buffer>();
+  if (!same_dtype(whole.dtype(), part.dtype()))
+    throw Violation{"block-region", name_of(part.get()) + " holds " + dtype_text(part.dtype()) + ", but matches " +
+                                        name_of(whole.get()) + ", which holds " + dtype_text(whole.dtype())};
+  if (part.shape().size() > source->region().size())
+    throw Violation{"block-region", name_of(part.get()) + " has " + std::to_string(part.shape().size()) +
+                                        " dimensions, but the region that it matches has " +
+                                        std::to_string(source->region().size())};
+}
+
+// What a block writes lies in the buffer; what it reads may lie outside where a condition guards it.
+void check_written(const tir::BufferRegion& n) {
+  if (!n.buffer().is<tir::Buffer>()) return;  // refused where the region is checked
+  const auto& buffer = n.buffer().to<tir::Buffer>();
+  if (n.region().size() != buffer.shape().size()) return;
+  for (size_t d = 0; d < n.region().size(); ++d) {
+    auto* range = as_node(n.region()[d]).as<ir::Range>();
+    auto* min = range ? range->min().as<ir::IntImm>() : nullptr;
+    auto* extent = range ? range->extent().as<ir::IntImm>() : nullptr;
+    auto* size = as_node(buffer.shape()[d]).as<ir::IntImm>();
+    if (!min || !extent || !size) continue;
+    int64_t end;
+    if (min->value() < 0 || extent->value() < 0 || __builtin_add_overflow(min->value(), extent->value(), &end) ||
+        end > size->value())
+      throw Violation{"block-region", "a region of " + name_of(buffer.get()) + " begins at " +
+                                          std::to_string(min->value()) + " and has the extent " +
+                                          std::to_string(extent->value()) + " in dimension " + std::to_string(d) +
+                                          ", but the buffer has the extent " + std::to_string(size->value())};
+  }
 }
 
 void check_declared(const tir::DeclBuffer& n) {
@@ -342,7 +384,12 @@ void LoopRules::check_definition(const Node& v) const {
       throw Violation{"buffer",
                       std::string(of) + " of " + name_of(v.get()) + " must be a scalar integer, but is " + what(n)};
   };
-  for (const Node& n : nodes(b.shape())) integer(n, "an extent");
+  for (const Node& n : nodes(b.shape())) {
+    integer(n, "an extent");
+    if (auto* i = n.as<ir::IntImm>(); i && i->value() < 0)
+      throw Violation{"buffer", "an extent of " + name_of(v.get()) + " is " + std::to_string(i->value()),
+                      "an extent is 0 or more"};
+  }
   for (const Node& n : nodes(b.strides())) integer(n, "a stride");
   if (b.elem_offset().is_node()) integer(as_node(b.elem_offset()), "the offset");
 }
@@ -389,6 +436,7 @@ void LoopRules::check(const Node& n, const TnNode* parent) const {
     case tir::BlockRealize::kKind: check_realize(n.to<tir::BlockRealize>()); break;
     case tir::Block::kKind: check_block(n.to<tir::Block>()); break;
     case tir::BufferRegion::kKind: check_region(n.to<tir::BufferRegion>()); break;
+    case tir::MatchBufferRegion::kKind: check_match(n.to<tir::MatchBufferRegion>()); break;
     case tir::DeclBuffer::kKind: check_declared(n.to<tir::DeclBuffer>()); break;
     case tir::PrimFunc::kKind: check_function(n.to<tir::PrimFunc>()); break;
     default:

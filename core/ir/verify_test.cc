@@ -414,6 +414,66 @@ TEST(VerifyLoop, CallsOfOperators) {
                 t.verify(evaluate(b.make<ir::Call>({{}, t.h, b.array({})}))));
 }
 
+// What a module was verified with is looked at again only where something that it depends on has changed.
+TEST(VerifyCache, LooksAgainAtWhatChangedAlone) {
+  Fixture t;
+  VerifyCache cache;
+  VerifyServices services;
+  services.cache = &cache;
+  auto call = [](const Node& arg) {
+    return b.make<ir::Call>({{}, b.make<ir::GlobalVar>({{}, "kernel"}), b.array({arg})});
+  };
+  Node s = b.var("s", kInt32), wide = b.var("s"), q = b.var("q", kInt32);
+  Node kernel = function_of({s}, evaluate(s)), other = function_of({wide}, evaluate(wide));
+  Node main = function_of({q}, evaluate(call(q)));
+  auto verify = [&](const Builder::Entries& functions) {
+    return error_of([&] { verify_module(module_of(functions), services); }).message;
+  };
+  EXPECT_EQ(verify({{"kernel", kernel}, {"main", main}}), "no error");
+  EXPECT_EQ(verify({{"kernel", kernel}, {"main", main}}), "no error");
+  // The body of what it calls is none of its business, the signature is, and whether it is there at all.
+  Node same_signature = b.with(kernel, tir::PrimFuncSlot::body, b.seq({evaluate(s), evaluate(s)}));
+  EXPECT_EQ(verify({{"kernel", same_signature}, {"main", main}}), "no error");
+  EXPECT_NE(verify({{"kernel", other}, {"main", main}}).find("[call-arguments]"), std::string::npos);
+  EXPECT_EQ(verify({{"kernel", kernel}, {"main", main}}), "no error");
+  EXPECT_NE(verify({{"main", main}}).find("[global]"), std::string::npos);
+  // A function that is looked at anew may not take what a known one owns.
+  EXPECT_EQ(verify({{"kernel", kernel}, {"main", main}}), "no error");
+  EXPECT_NE(verify({{"kernel", kernel}, {"main", function_of({s}, evaluate(s))}}).find("defined in two functions"),
+            std::string::npos);
+  EXPECT_EQ(verify({{"kernel", kernel}, {"main", main}}), "no error");
+  EXPECT_NE(verify({{"kernel", kernel}, {"main", function_of({q}, evaluate(s))}}).find("belongs to another function"),
+            std::string::npos);
+  // It may take what was owned by a function that is gone.
+  EXPECT_EQ(verify({{"kernel", kernel}, {"main", main}}), "no error");
+  EXPECT_EQ(verify({{"kernel", function_of({q}, evaluate(q))}}), "no error");
+}
+
+// The known functions are not walked: damage that only a walk can see is not seen in them.
+TEST(VerifyCache, DoesNotWalkWhatItKnows) {
+  VerifyCache cache;
+  VerifyServices services;
+  services.cache = &cache;
+  size_t calls = 0;
+  OpTable ops;
+  Node x = b.var("x", Value(b.make<relax::TensorType>({b.array({b.imm(4)}), kFloat32, 1, b.map({})})));
+  ops.add(b.map({{"id", b.string("relax.thing")},
+                 {"args", b.array({b.string("x")})},
+                 {"functions", b.array({b.string("infer_type")})}}),
+          "some-ops", "");
+  services.ops = &ops;
+  services.infer_type = [&](const Node&) {
+    ++calls;
+    return Value();
+  };
+  Node value = b.make<ir::Call>({{}, b.make<ir::Op>({{}, "relax.thing"}), b.array({x})});
+  Node f = b.make<relax::Function>({{}, b.array({x}), b.map({}), {}, true, value});
+  for (int i = 0; i < 3; ++i) verify_module(module_of({{"f", f}}), services);
+  EXPECT_EQ(calls, 1u);
+  verify_module(module_of({{"g", f}}), services);  // under another name, which messages give
+  EXPECT_EQ(calls, 2u);
+}
+
 TEST(Verify, DeepAndSharedTrees) {
   test::with_small_stack([] {
     Fixture t;

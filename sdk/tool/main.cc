@@ -86,6 +86,7 @@ int run_program(int argc, char** argv) {
     sub->add_flag("--isolate", common->isolate_all, "run every plugin in a process of its own");
     sub->add_option("--isolate-plugin", common->isolate, "run this plugin in a process of its own; repeatable")
         .type_name("PLUGIN");
+    sub->add_flag("--validate", common->validate, "check every call between the host and the plugins");
     sub->add_option("--target", common->target, "cpu (this machine), cpu:generic, cpu:+avx2,+fma, ...");
     verbs.emplace_back(sub, verb.add(*sub, common));
     names.emplace_back(verb.name);
@@ -97,7 +98,10 @@ int run_program(int argc, char** argv) {
   try {
     if (std::optional<int> shown = app.parse(argc, argv)) return *shown;
     for (auto& [sub, run] : verbs)
-      if (sub->parsed()) return run();
+      if (sub->parsed()) {
+        int code = run();
+        return *common->violations ? int{kInternal} : code;
+      }
     return kUsage;
   } catch (const UsageError& e) { return usage(e.what(), e.hint, common->json); } catch (const Error& e) {
     return show_error(e, common->json);

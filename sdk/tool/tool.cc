@@ -47,6 +47,26 @@ const CodeRow& row_of(int32_t code) {
 
 }  // namespace
 
+namespace {
+// Tells at its end what the validation layer found.
+struct ValidatedSession : CompilerSession {
+  ValidatedSession(const TnCompiler* compiler, const Value& options, std::shared_ptr<size_t> count)
+      : CompilerSession(compiler, options), count(std::move(count)) {}
+  ~ValidatedSession() override {
+    const Value found = violations(true);
+    for (const Value& v : found.ref<Array>()) {
+      const Map& m = v.ref<Map>();
+      auto text = [&](const char* key) { return std::string(m.find(key)->as_string()); };
+      std::string during = text("during").empty() ? "" : ", in " + text("during");
+      std::fprintf(stderr, "validation: the plugin '%s' broke rule %s: %s%s\n", text("plugin").c_str(),
+                   text("rule").c_str(), text("message").c_str(), during.c_str());
+      ++*count;
+    }
+  }
+  std::shared_ptr<size_t> count;
+};
+}  // namespace
+
 std::unique_ptr<CompilerSession> Common::open() const {
   const TnCompiler* compiler = tn_compiler();
   Builder b(compiler->runtime, nullptr);
@@ -62,6 +82,10 @@ std::unique_ptr<CompilerSession> Common::open() const {
     options.emplace_back("isolate", Value(true));
   else if (!isolated.empty())
     options.emplace_back("isolate", b.array(isolated));
+  if (validate) {
+    options.emplace_back("validate", Value(true));
+    return std::make_unique<ValidatedSession>(compiler, b.map(options), violations);
+  }
   return std::make_unique<CompilerSession>(compiler, b.map(options));
 }
 

@@ -26,6 +26,8 @@ struct Common {
   std::string target;
   bool isolate_all = false;
   std::vector<std::string> isolate;  // ids of plugins
+  bool validate = false;
+  std::shared_ptr<size_t> violations = std::make_shared<size_t>(0);  // that the validation layer found
 
   std::unique_ptr<CompilerSession> open() const;
 };

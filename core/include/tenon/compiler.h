@@ -29,7 +29,9 @@ typedef struct TnCompiler {
    *   target           string             "cpu" (this machine), "cpu:generic", "cpu:+avx2,+fma", ...
    *   isolate          bool or array      the plugins that run in a process of their own: every one, or these ids
    *   isolation        map                deadline_ms, memory_mb, repro_dir, keep_weights, probe_deadline_ms: as in the configuration
-   *   probe            bool               plugins that are not the installation's own are loaded in another process first; true */
+   *   probe            bool               plugins that are not the installation's own are loaded in another process first; true
+   *   validate         bool               checks every call between the host and the plugins (sdk/docs/contract.md);
+   *                                       the default is whether TENON_VALIDATE is 1 */
   int (*session_create)(const TnValue* options, TnSession** session, TnValue* ret);
   /* What was loaded through the session must have been released. `session` may be null. */
   void (*session_destroy)(TnSession* session);
@@ -132,6 +134,10 @@ typedef struct TnCompiler {
   int (*replay)(TnSession* session, const char* folder, TnValue* ret);
   /* For a handler of signals that end the process: what was running is charged at the next start. Safe in one. */
   void (*note_signal)(int number);
+  /* What the validation layer found since the last call: an array of maps {rule, plugin, during, message}; empty without the
+   * layer. With `finish` not 0 the instances of all plugins are destroyed before, so that what they left behind is among
+   * them. */
+  int (*violations)(TnSession* session, int finish, TnValue* ret);
 } TnCompiler;
 
 TN_EXPORT const TnCompiler* tn_compiler(void);

@@ -114,7 +114,8 @@ enum { /* flags of a kind */
 #define TN_KIND_ENUM(number, ns, Name, revision, flags) TN_KIND_##ns##_##Name = number,
 #define TN_KIND_NO_SLOT(name, type, role)
 #define TN_KIND_NO_END()
-enum { TN_KINDS(TN_KIND_ENUM, TN_KIND_NO_SLOT, TN_KIND_NO_END) TN_KIND_FIRST_DYNAMIC = 4096 };
+enum { TN_KINDS(TN_KIND_ENUM, TN_KIND_NO_SLOT, TN_KIND_NO_END) TN_KIND_FIRST_DYNAMIC = 4096,
+       TN_KIND_FREED = 0x7FDEAD00 /* what the validation layer writes into a node that was released */ };
 #undef TN_KIND_ENUM
 #undef TN_KIND_NO_SLOT
 #undef TN_KIND_NO_END

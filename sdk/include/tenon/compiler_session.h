@@ -16,7 +16,7 @@ class CompilerSession {
         b_(compiler->runtime, service<TnHostIr>("tenon.host.ir/1")) {}
   CompilerSession(const CompilerSession&) = delete;
   CompilerSession& operator=(const CompilerSession&) = delete;
-  ~CompilerSession() { c_->session_destroy(session_); }
+  virtual ~CompilerSession() { c_->session_destroy(session_); }
 
   const Builder& builder() const { return b_; }
   TnSession* session() const { return session_; }
@@ -46,6 +46,8 @@ class CompilerSession {
   Map run_pipeline(const Node& module, const Value& pipeline, const Value& options) const {
     return map(invoke(c_->run_pipeline, module.get(), pipeline.ptr(), options.ptr()));
   }
+  // What the validation layer found: an array of maps {rule, plugin, during, message}.
+  Value violations(bool finish) const { return invoke(c_->violations, finish ? 1 : 0); }
   Value diagnostics() const { return invoke(c_->diagnostics); }
   void register_function(const std::string& name, const Value& function) const {
     invoke(c_->register_function, name.c_str(), function.ptr());

@@ -39,6 +39,8 @@ class Node : public Ref<const TnNode> {
   // Throws when the node is of another kind: for what the caller has already established.
   template <class View>
   const View& to() const {
+    if (p_ && p_->kind == TN_KIND_FREED)
+      throw Error(TN_ERROR_PLUGIN, "a node is used after its release [O2]", {}, "sdk/docs/contract.md, rule O2");
     if (!is<View>())
       throw Error(TN_ERROR_INTERNAL, std::string("a node is not the ") + View::kId + " that was expected");
     return *static_cast<const View*>(this);

@@ -212,8 +212,17 @@ class Map : public Ref<TnMap> {
   }
 };
 
+// Whether a value is what its type index says, as far as can be seen without following what may be no pointer.
+inline bool is_sound(const TnValue& v) {
+  if (v.type_index < TN_OBJECT) return v.type_index >= TN_NONE && v.type_index <= TN_SMALL_BYTES;
+  return v.as.object && v.as.object->type_index == v.type_index;
+}
+
 // Turns the result of a slot into a value, or throws the error that it returned.
 inline Value check(int status, TnValue& ret) {
+  if (!is_sound(ret))
+    throw Error(TN_ERROR_PLUGIN,
+                "a call returned what is no value (type index " + std::to_string(ret.type_index) + ")");
   Value owned = Value::adopt(ret);
   if (status == 0) return owned;
   if (owned.type_index() != TN_ERROR) throw Error(TN_ERROR_PLUGIN, "a call failed without an error object");
