@@ -1,0 +1,226 @@
+// What the boundary between host and plugins costs, and what verification and validation cost, in compiles end to end.
+//
+//   calls    a slot of the host through its C table, the SDK's C++ over it, and the same work called directly
+//   models   the digits, a ResNet-like graph, a module of 10,000 operations: compiled with and without the verifiers,
+//   in turn, and the
+//            calls across the boundary, counted and priced
+//
+//   tenon_bench_boundary [--rounds=N]
+#include <tenon/compiler_session.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+
+#include "build/session.h"
+#include "ir/ir_table.h"
+#include "ir/walk.h"
+#include "registry/registry.h"
+
+namespace {
+
+using namespace tenon;
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double best_of(int rounds, const std::function<void()>& f) {
+  double best = 1e9;
+  for (int i = 0; i < rounds; ++i) {
+    double start = seconds();
+    f();
+    best = std::min(best, seconds() - start);
+  }
+  return best;
+}
+
+// ---- Models
+
+std::string chain(int operations) {
+  std::string text =
+      "@I.ir_module\nclass Module:\n    @R.function\n"
+      "    def main(x: R.Tensor((4, 64), \"float32\"), y: R.Tensor((4, 64), \"float32\")):\n"
+      "        with R.dataflow():\n";
+  const char* forms[] = {"R.add(%s, y)", "R.nn.relu(%s)", "R.multiply(%s, y)", "R.tanh(%s)"};
+  std::string last = "x";
+  for (int i = 0; i < operations; ++i) {
+    char value[64];
+    std::snprintf(value, sizeof value, forms[i % 4], last.c_str());
+    last = "v" + std::to_string(i);
+    text += "            " + last + " = " + value + "\n";
+  }
+  return text + "            R.output(" + last + ")\n        return " + last + "\n";
+}
+
+std::string resnet() {
+  std::string params, body;
+  int count = 0;
+  auto weight = [&](int out, int in, int k) {
+    std::string name = "w" + std::to_string(count++);
+    params += ", " + name + ": R.Tensor((" + std::to_string(out) + ", " + std::to_string(in) + ", " +
+              std::to_string(k) + ", " + std::to_string(k) + "), \"float32\")";
+    return name;
+  };
+  int value = 0;
+  auto bind = [&](const std::string& e) {
+    std::string name = "v" + std::to_string(value++);
+    body += "            " + name + " = " + e + "\n";
+    return name;
+  };
+  std::string last = bind("R.nn.relu(R.nn.conv2d(x, " + weight(64, 3, 7) + ", strides=[2, 2], padding=[3, 3, 3, 3]))");
+  int channels = 64;
+  for (int stage = 0; stage < 4; ++stage)
+    for (int unit = 0; unit < 2; ++unit) {
+      int out = 64 << stage;
+      bool down = stage > 0 && unit == 0;
+      std::string stride = down ? "strides=[2, 2], " : "";
+      std::string a = bind("R.nn.relu(R.nn.conv2d(" + last + ", " + weight(out, channels, 3) + ", " + stride +
+                           "padding=[1, 1, 1, 1]))");
+      std::string b = bind("R.nn.conv2d(" + a + ", " + weight(out, out, 3) + ", padding=[1, 1, 1, 1])");
+      std::string shortcut = last;
+      if (down) shortcut = bind("R.nn.conv2d(" + last + ", " + weight(out, channels, 1) + ", strides=[2, 2])");
+      last = bind("R.nn.relu(R.add(" + b + ", " + shortcut + "))");
+      channels = out;
+    }
+  last = bind("R.mean(" + last + ", axis=[2, 3])");
+  return "@I.ir_module\nclass Module:\n    @R.function\n    def main(x: R.Tensor((1, 3, 224, 224), \"float32\")" +
+         params + "):\n        with R.dataflow():\n" + body + "            R.output(" + last + ")\n        return " +
+         last + "\n";
+}
+
+// ---- Calls
+
+double crossing_ns = 0;  // what a call costs more than a native one, at most
+
+void calls(const CompilerSession& session) {
+  const Builder& b = session.builder();
+  const TnHostIr& ir = *b.ir();
+  constexpr int kCount = 200000;
+  Node module = session.parse(chain(10000), "chain.py");
+  Value tree(module);
+  uint64_t nodes = 0;
+  double native = best_of(7, [&] {
+    nodes = 0;
+    walk_tree(tree.raw(), [&](const TnNode*) { return ++nodes, Below::kEnter; }, [](const TnNode*) { return true; });
+  });
+  double table = best_of(7, [&] {
+    nodes = 0;
+    TnValue ret{TN_NONE, 0, {0}};
+    ir.walk(
+        ir.self, tree.ptr(), [](void* n, const TnNode*, TnValue*) { return ++*static_cast<uint64_t*>(n), 0; }, nullptr,
+        &nodes, &ret);
+  });
+  double sdk = best_of(7, [&] {
+    nodes = 0;
+    b.walk(tree, [&](const Node&) { ++nodes; });
+  });
+  auto per = [&](double s) { return s / static_cast<double>(nodes) * 1e9; };
+  std::printf(
+      "visit, 10,000 operations, %llu places: native %.1f ns, by the table %.1f ns (%.0f million calls/s), by the SDK "
+      "%.1f ns\n",
+      static_cast<unsigned long long>(nodes), per(native), per(table), 1e-6 / (table / static_cast<double>(nodes)),
+      per(sdk));
+  Node one = b.imm(1), two = b.imm(2);
+  Value slots[] = {Value(kInt64), Value(one), Value(two)};
+  auto* raw = reinterpret_cast<const TnValue*>(slots);
+  double direct = best_of(7, [&] {
+    for (int i = 0; i < kCount; ++i) make_node(TN_KIND_tir_Add, nullptr, raw, 3);
+  });
+  double slot = best_of(7, [&] {
+    for (int i = 0; i < kCount; ++i) {
+      TnValue ret;
+      ir.make(ir.self, TN_KIND_tir_Add, nullptr, raw, 3, &ret);
+      tn_value_release(&ret);
+    }
+  });
+  double cxx = best_of(7, [&] {
+    for (int i = 0; i < kCount; ++i) b.make<tir::Add>({kInt64, one, two});
+  });
+  std::printf("make: native %.1f ns, by the table %.1f ns (%.1f million calls/s), by the SDK %.1f ns\n",
+              direct / kCount * 1e9, slot / kCount * 1e9, kCount / slot * 1e-6, cxx / kCount * 1e9);
+  crossing_ns = std::max({per(sdk) - per(native), (cxx - direct) / kCount * 1e9, 0.0});
+}
+
+// ---- Compiles
+
+struct Model {
+  const char* name;
+  std::function<Node(const CompilerSession&)> read;
+};
+
+struct Times {
+  double passes, code;
+};
+Times compile(const CompilerSession& session, const Node& module, bool verify, const std::string& path) {
+  const Builder& b = session.builder();
+  double start = seconds();
+  Map lowered = session.run_pipeline(module, b.string("cpu"), b.map({{"verify", Value(verify)}}));
+  double middle = seconds();
+  session.compile(as_node(*lowered.find("module")), path, Value());
+  return {middle - start, seconds() - middle};
+}
+
+Value session_options(bool validate) {
+  Builder b(tn_compiler()->runtime, nullptr);
+  return b.map({{"validate", Value(validate)}});
+}
+
+// How often a compile crosses the boundary: counted by the validation layer.
+uint64_t crossings(const Model& m, const std::string& path) {
+  Builder b = core_builder();
+  Registry registry(b, RegistryOptions(), reinterpret_cast<const void*>(&tn_compiler));
+  Session session(registry, true);
+  CompilerSession reader(tn_compiler(), session_options(false));
+  Node module = m.read(reader);
+  uint64_t before = session.validation()->calls();
+  Node lowered = session.run(module, registry.pipeline("cpu", session.target()).pipeline, RunOptions()).module;
+  session.write_artifact_file(lowered, path, "", Map(), "", "");
+  return session.validation()->calls() - before;
+}
+
+void model(const Model& m, int rounds) {
+  CompilerSession session(tn_compiler(), session_options(false));
+  Node module = m.read(session);
+  std::string path = "/tmp/tenon_bench_boundary.so";
+  Times with{1e9, 1e9}, without{1e9, 1e9};
+  for (int i = 0; i < rounds; ++i) {
+    Times v = compile(session, module, true, path), n = compile(session, module, false, path);
+    with = {std::min(with.passes, v.passes), std::min(with.code, v.code)};
+    without = {std::min(without.passes, n.passes), std::min(without.code, n.code)};
+  }
+  double code = std::min(with.code, without.code), verify = with.passes - without.passes;
+  double total = without.passes + code + verify;
+  std::printf("%-18s compile %8.1f ms: passes %8.1f, code %8.1f, verification %7.1f = %.1f %%\n", m.name, total * 1e3,
+              without.passes * 1e3, code * 1e3, verify * 1e3, verify / total * 100);
+  {
+    CompilerSession validated(tn_compiler(), session_options(true));
+    Times t = compile(validated, m.read(validated), true, path);
+    std::printf("%-18s with the validation layer on: passes %8.1f ms, code %8.1f ms; off, no table is exchanged\n", "",
+                t.passes * 1e3, t.code * 1e3);
+  }
+  uint64_t count = crossings(m, path);
+  double cost = static_cast<double>(count) * crossing_ns * 1e-9;
+  std::printf("%-18s %llu calls across the boundary, %.1f ns each beyond the native ones = %.2f %% of the compile\n",
+              "", static_cast<unsigned long long>(count), crossing_ns, cost / total * 100);
+  std::remove(path.c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int rounds = 3;
+  for (int i = 1; i < argc; ++i)
+    if (std::strncmp(argv[i], "--rounds=", 9) == 0) rounds = std::max(1, std::atoi(argv[i] + 9));
+  {
+    CompilerSession session(tn_compiler(), session_options(false));
+    calls(session);
+  }
+  const Model models[] = {
+      {"digits", [](const CompilerSession& s) { return s.import_model(DIGITS, Value()); }},
+      {"resnet-like", [](const CompilerSession& s) { return s.parse(resnet(), "resnet.py"); }},
+      {"10,000 operations", [](const CompilerSession& s) { return s.parse(chain(10000), "chain.py"); }},
+  };
+  for (const Model& m : models) model(m, rounds);
+}
