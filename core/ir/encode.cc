@@ -208,27 +208,33 @@ class Encoder {
   }
 
   uint64_t text(std::string_view s) {
-    auto [it, added] = text_index_.emplace(s, text_index_.size());
+    auto [it, added] = text_index_.try_emplace(s, text_index_.size());
     if (added) texts_.text(s);
     return it->second;
   }
   uint64_t kind(const TnKindSchema& schema) {
-    auto [it, added] = kind_index_.emplace(schema.kind, kind_index_.size());
+    if (schema.kind == last_kind_) return last_kind_index_;
+    auto [it, added] = kind_index_.try_emplace(schema.kind, kind_index_.size());
     if (added) kinds_.text(schema.id);
-    return it->second;
+    last_kind_ = schema.kind;
+    return last_kind_index_ = it->second;
   }
   uint64_t span(const TnSpan* s) {
     if (!s) return 0;
     uint64_t& index = span_index_[s];
     if (index == 0) {
-      spans_.number(text(s->source));
+      if (s->source != last_source_) {
+        last_source_ = s->source;
+        last_source_index_ = text(s->source);
+      }
+      spans_.number(last_source_index_);
       for (int32_t v : {s->line, s->column, s->end_line, s->end_column}) spans_.number(static_cast<uint64_t>(v));
       index = ++span_count_;
     }
     return index;
   }
   uint64_t constant(const TnConstant* c) {
-    auto [it, added] = constant_index_.emplace(c->digest, constant_index_.size());
+    auto [it, added] = constant_index_.try_emplace(c->digest, constant_index_.size());
     if (added) {
       constant_list_.push_back(c);
       constants_.text(c->digest);
@@ -242,7 +248,11 @@ class Encoder {
   std::unordered_map<std::string_view, uint64_t> text_index_;
   std::unordered_map<uint32_t, uint64_t> kind_index_;
   std::unordered_map<std::string_view, uint64_t> constant_index_;
+  uint32_t last_kind_ = 0;
+  uint64_t last_kind_index_ = 0;
   PointerMap<uint64_t> span_index_;
+  const char* last_source_ = nullptr;
+  uint64_t last_source_index_ = 0;
   uint64_t span_count_ = 0;
   std::vector<const TnConstant*> constant_list_;
   std::vector<const TnObject*> added_;

@@ -43,6 +43,7 @@ void Exchange::send_constants(const std::vector<const TnConstant*>& constants, c
   };
   for (const TnConstant* c : constants) {
     if (!sent_.insert(c->digest).second) continue;
+    received_.emplace(c->digest, Constant::share(c));  // the peer may refer to it
     ConstantPlace place = place_of(*c);
     int64_t store = -1;
     if (place.inode != 0) {

@@ -54,8 +54,8 @@ class Exchange {
   std::unordered_set<std::string> sent_;  // digests that the peer has
   std::map<File, int64_t> sent_stores_;   // their numbers at the peer
   int64_t next_store_ = 0;
-  std::vector<MappedStore> stores_;  // of the peer
-  std::unordered_map<std::string, Constant> received_;
+  std::vector<MappedStore> stores_;                     // of the peer
+  std::unordered_map<std::string, Constant> received_;  // or sent: what an answer may refer to
 };
 
 // Tensors on the CPU as values that encode, and back.

@@ -26,13 +26,19 @@ std::string last_line(const std::string& log) {
 
 }  // namespace
 
+namespace {
+[[noreturn]] void refuse_capability(const PluginInfo& plugin, const std::string& capability) {
+  throw Error(TN_ERROR_UNSUPPORTED,
+              name_of(plugin) + " cannot run in a process of its own: it provides " + capability +
+                  ", which runs in the process that uses it",
+              plugin.manifest, "leave it out of what is isolated");
+}
+}  // namespace
+
 void require_isolable(const PluginInfo& plugin) {
   for (const std::string& capability : plugin.provides)
-    if (!forwarding_table(capability))
-      throw Error(TN_ERROR_UNSUPPORTED,
-                  name_of(plugin) + " cannot run in a process of its own: it provides " + capability +
-                      ", which runs in the process that uses it",
-                  plugin.manifest, "leave it out of what is isolated");
+    if (forwarding_table(capability)) return;
+  if (!plugin.provides.empty()) refuse_capability(plugin, plugin.provides[0]);
 }
 
 IsolatedPlugin::IsolatedPlugin(const PluginInfo& plugin, RegistryPlace place, const IsolationSettings& settings,
@@ -44,7 +50,12 @@ IsolatedPlugin::IsolatedPlugin(const PluginInfo& plugin, RegistryPlace place, co
 
 IsolatedPlugin::~IsolatedPlugin() = default;
 
-const void* IsolatedPlugin::capability(const char* id) { return plugin_.has(id) ? forwarding_table(id) : nullptr; }
+const void* IsolatedPlugin::capability(const char* id) {
+  if (!plugin_.has(id)) return nullptr;
+  const void* table = forwarding_table(id);
+  if (!table) refuse_capability(plugin_, id);
+  return table;
+}
 
 Patience IsolatedPlugin::patience(const TnContext* context, int64_t deadline_ms) {
   using Clock = std::chrono::steady_clock;

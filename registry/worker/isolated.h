@@ -15,7 +15,7 @@
 
 namespace tenon::worker {
 
-// Throws TN_ERROR_UNSUPPORTED naming the capability that runs in the process that uses it.
+// Throws TN_ERROR_UNSUPPORTED for a plugin of which nothing can run in another process, naming a capability.
 void require_isolable(const PluginInfo& plugin);
 
 class IsolatedPlugin : public PluginStandIn, public Forwarder {
