@@ -130,7 +130,7 @@ int pipelines(TnSession* s, TnValue* ret) {
 }
 
 int pipeline(TnSession* s, const char* name_or_file, TnValue* ret) {
-  return slot(ret, [&] { return describe_pipeline(s->b, s->registry.pipeline(name_or_file, s->session.target())); });
+  return slot(ret, [&] { return describe_pipeline(s->b, s->registry, s->registry.pipeline(name_or_file, s->session.target())); });
 }
 
 int check_manifest(TnSession* s, const char* file, TnValue* ret) {

@@ -77,24 +77,27 @@ Value describe_complaints(const Builder& b, const std::vector<Error>& complaints
 
 Value describe_plugins(Session& session, Registry& registry) {
   const Builder& b = session.builder();
-  return b.map(
-      {{"plugins", list(b, registry.plugins(), [&](const PluginInfo& p) { return describe_plugin(session, registry, p); })},
-       {"broken", list(b, registry.broken(),
-                       [&](const BrokenPlugin& p) {
-                         return Value(b.map({{"id", b.string(p.id)},
-                                             {"manifest", b.string(p.manifest)},
-                                             {"complaints", describe_complaints(b, p.complaints)}}));
-                       })},
-       {"searched", texts_value(b, registry.searched())}});
+  return b.map({{"plugins", list(b, registry.plugins(),
+                                 [&](const PluginInfo& p) { return describe_plugin(session, registry, p); })},
+                {"broken", list(b, registry.broken(),
+                                [&](const BrokenPlugin& p) {
+                                  return Value(b.map({{"id", b.string(p.id)},
+                                                      {"manifest", b.string(p.manifest)},
+                                                      {"complaints", describe_complaints(b, p.complaints)}}));
+                                })},
+                {"searched", texts_value(b, registry.searched())}});
 }
 
-Value describe_pipeline(const Builder& b, const PipelineResult& result) {
+Value describe_pipeline(const Builder& b, PluginProvider& provider, const PipelineResult& result) {
   size_t number = 0;
   Value stages = list(b, result.pipeline.stages, [&](const Stage& s) {
     Value why = list(b, result.reasons[number++], [&](const StageReason& r) {
       return Value(b.map({{"kind", b.string(r.kind)}, {"text", b.string(r.text)}, {"where", b.string(r.where)}}));
     });
+    const PluginInfo* plugin = provider.find(s.pass->plugin);
     return Value(b.map({{"pass", b.string(s.pass->full_name())},
+                        {"version", b.string(plugin ? plugin->version : "")},
+                        {"vendor", b.string(plugin ? plugin->vendor : "")},
                         {"level", b.string(level_name(s.pass->level))},
                         {"plugin", b.string(s.pass->plugin)},
                         {"summary", b.string(s.pass->summary)},

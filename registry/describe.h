@@ -8,7 +8,7 @@
 namespace tenon {
 
 Value describe_plugins(Session& session, Registry& registry);
-Value describe_pipeline(const Builder& b, const PipelineResult& result);
+Value describe_pipeline(const Builder& b, PluginProvider& provider, const PipelineResult& result);
 Value describe_complaints(const Builder& b, const std::vector<Error>& complaints);
 Value describe_record(const Builder& b, const PassRecord& record);
 Value describe_diagnostics(const Builder& b, const std::vector<Diagnostic>& diagnostics);

@@ -41,13 +41,6 @@ Subject read_subject(const CompilerSession& session, const std::string& name) {
   return {read["lock"], read["differences"], true};
 }
 
-Json plugins_by_id(const CompilerSession& session) {
-  Json out = Json::object();
-  Json all = to_json(session.plugins());
-  for (const Json& p : all["plugins"]) out[p["id"].get<std::string>()] = p;
-  return out;
-}
-
 std::string options_text(const Json& stage) { return stage["options"].empty() ? "" : stage["options"].dump(); }
 
 void show(const Subject& s) {
@@ -73,15 +66,13 @@ std::string reason_text(const Json& reason) {
   return "for targets " + what + " (" + where + ")";
 }
 
-void explain(const Subject& s, const Json& plugins) {
+void explain(const Subject& s) {
   const Json& p = s.described;
   std::printf("%s%s%s\n", text(p, "name").c_str(), text(p, "summary").empty() ? "" : ": ", text(p, "summary").c_str());
   int number = 0;
   for (const Json& stage : p["stages"]) {
-    std::string id = text(stage, "plugin");
-    const Json& plugin = plugins[id];
-    std::string by = id + " " + text(plugin, "version");
-    if (!text(plugin, "vendor").empty()) by += " of " + text(plugin, "vendor");
+    std::string by = text(stage, "plugin") + " " + text(stage, "version");
+    if (!text(stage, "vendor").empty()) by += " of " + text(stage, "vendor");
     std::string options = options_text(stage).empty() ? "" : " " + options_text(stage);
     std::printf("  %03d %s%s\n      by %s, at %s\n", ++number, text(stage, "pass").c_str(), options.c_str(), by.c_str(),
                 text(stage, "where").c_str());
@@ -226,7 +217,7 @@ Run add_pipeline(Command& app, std::shared_ptr<Common> common) {
     else if (s.lock)
       explain_lock(s);
     else
-      explain(s, plugins_by_id(*session));
+      explain(s);
     return int{kOk};
   };
 }

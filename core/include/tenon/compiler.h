@@ -46,8 +46,8 @@ typedef struct TnCompiler {
   int (*load_plugin)(TnSession* session, const char* id, TnValue* ret);
   /* The named pipelines: an array of strings. */
   int (*pipelines)(TnSession* session, TnValue* ret);
-  /* A pipeline by name or file, for the session's target: a map {name, summary, stages: [{pass, level, plugin, summary,
-   * options, where, why: [{kind, text, where}]}], left_out: [{what, where, why, unchecked}], slots: [{name, where, level,
+  /* A pipeline by name or file, for the session's target: a map {name, summary, stages: [{pass, level, plugin,
+   * version, vendor, summary, options, where, why: [{kind, text, where}]}], left_out: [{what, where, why, unchecked}], slots: [{name, where, level,
    * summary, filled}], files, complaints: [{message, where, hint}]}; loads nothing. `why` says from the outside in how a
    * stage came into the pipeline: kind is pipeline, include, slot or when. Fails when the name or the file does not exist. */
   int (*pipeline)(TnSession* session, const char* name_or_file, TnValue* ret);
