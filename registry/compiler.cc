@@ -105,7 +105,7 @@ int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
         std::make_unique<TnSession>(RegistryOptions{o.texts("plugin_dirs"), o.text("config"), o.flag("search_defaults"),
                                                     isolation_of(b, o["isolate"], o["isolation"]), o.flag("probe")},
                                     o.flag("validate"));
-    if (!o.text("target").empty()) made->session.set_target(parse_target(b, o.text("target")));
+    if (!o.text("target").empty()) made->session.set_target(made->session.target_of(o.text("target")));
     *session = made.release();
     return Value();
   });
@@ -143,7 +143,7 @@ int target(TnSession* s, TnValue* ret) {
 
 int set_target(TnSession* s, const char* text, TnValue* ret) {
   return slot(ret, [&] {
-    s->session.set_target(parse_target(s->b, text));
+    s->session.set_target(s->session.target_of(text));
     return Value();
   });
 }
@@ -209,11 +209,13 @@ int run_pipeline(TnSession* s, const TnNode* module, const TnValue* pipeline_val
                     {row("verify", OptionType::kBool, Value(true)), row("dump_dir", OptionType::kString),
                      row("stop_after", OptionType::kString), row("start_from", OptionType::kString),
                      row("disable", OptionType::kList), row("on_pass", OptionType::kAny),
-                     row("check_each", OptionType::kBool, Value(false)),
+                     row("check_each", OptionType::kBool, Value(false)), row("instruments", OptionType::kList),
+                     row("fallback", OptionType::kBool, Value(true)),
                      row("check_steps", OptionType::kInt, Value(RunOptions().check_steps))},
                     "run_pipeline");
     RunOptions run;
     run.verify = o.flag("verify");
+    run.fallback = o.flag("fallback");
     run.dump_dir = o.text("dump_dir");
     run.stop_after = o.text("stop_after");
     run.start_from = o.text("start_from");
@@ -221,10 +223,15 @@ int run_pipeline(TnSession* s, const TnNode* module, const TnValue* pipeline_val
     run.check_steps = o["check_steps"].as_int();
     for (const std::string& name : o.texts("disable")) run.disabled.insert(find_pass(s->registry, name)->full_name());
     if (!o["on_pass"].is_none()) run.instruments.push_back(instrument_of(s->b, o["on_pass"]));
-    RunResult result = s->session.run(Builder::borrow(module), pipeline_of(s, Value::view(*pipeline_value)), run);
+    RunResult result = s->session.run(Builder::borrow(module), pipeline_of(s, Value::view(*pipeline_value)), run,
+                                      o.texts("instruments"));
     std::vector<Value> records;
     for (const PassRecord& r : result.records) records.push_back(describe_record(s->b, r));
-    Builder::Entries entries{{"module", result.module}, {"passes", s->b.array(records)}};
+    std::vector<Value> facts;
+    for (const Fact& f : result.facts)
+      facts.push_back(
+          Value(s->b.map({{"topic", s->b.string(f.topic)}, {"from", s->b.string(f.from)}, {"data", f.data}})));
+    Builder::Entries entries{{"module", result.module}, {"passes", s->b.array(records)}, {"facts", s->b.array(facts)}};
     if (run.check_each) entries.emplace_back("check", result.check);
     return Value(s->b.map(entries));
   });

@@ -61,6 +61,16 @@ Value describe_plugin(Session& session, Registry& registry, const PluginInfo& p)
   if (p.frontend) e.emplace_back("frontend", b.map({{"extensions", texts_value(b, p.frontend->extensions)}}));
   if (p.device) e.emplace_back("device", b.map({{"kinds", texts_value(b, p.device->kinds)}}));
   if (p.loader) e.emplace_back("loader", b.map({{"formats", texts_value(b, p.loader->formats)}}));
+  if (!p.kinds.empty())
+    e.emplace_back("kinds", list(b, p.kinds, [&](const KindDeclaration& kind) { return b.string(kind.id); }));
+  if (!p.targets.empty())
+    e.emplace_back("targets", list(b, p.targets, [&](const TargetSchema& target) {
+                     return Value(b.map({{"kind", b.string(target.kind)},
+                                         {"summary", b.string(target.summary)},
+                                         {"features", texts_value(b, target.features)},
+                                         {"attributes", schemas_value(b, target.attributes)}}));
+                   }));
+  if (p.offers) e.emplace_back("offers", b.map_value(p.offers));
   return b.map(e);
 }
 

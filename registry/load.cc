@@ -89,6 +89,11 @@ class Loader {
                   "was built for IR vocabulary " + std::to_string(t.ir_vocabulary) + ", this Tenon has vocabulary " +
                       std::to_string(TN_IR_VOCABULARY),
                   "upgrade Tenon, or install a build of the plugin for vocabulary " + std::to_string(TN_IR_VOCABULARY));
+    if (p_.consumes > t.ir_vocabulary)
+      throw error(TN_ERROR_PLUGIN,
+                  "cannot be used: its manifest consumes IR vocabulary " + std::to_string(p_.consumes) +
+                      ", its library was built with vocabulary " + std::to_string(t.ir_vocabulary),
+                  "the manifest promises what the library cannot know");
     struct Row {
       const char* slot;
       bool present;

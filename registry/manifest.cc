@@ -7,6 +7,7 @@
 #include "ir/op_table.h"
 #include "registry/package/runtimes.h"
 #include "registry/package/version.h"
+#include "registry/manifest_contract.h"
 
 namespace tenon {
 
@@ -67,7 +68,10 @@ class ManifestReader {
                 {"executor"},
                 {"frontend"},
                 {"device"},
-                {"loader"}})) {
+                {"loader"},
+                {"kinds"},
+                {"targets"},
+                {"offers"}})) {
       read_identity(top);
       read_vocabulary(top);
       if (const Yaml* passes = top.find("passes")) read_passes(*passes);
@@ -78,6 +82,7 @@ class ManifestReader {
       if (const Yaml* device = top.find("device")) read_device(*device);
       if (const Yaml* loader = top.find("loader")) read_loader(*loader);
       if (const Yaml* runtimes = top.find("runtimes")) read_runtimes(*runtimes);
+      read_contract(r_, top, p_);
       check_capabilities(top);
     }
     return {std::move(p_), r_.complaints()};
@@ -144,6 +149,7 @@ class ManifestReader {
                    {"level", true},
                    {"summary", true},
                    {"concurrent"},
+                   {"unknown"},
                    {"options"},
                    {"requires"},
                    {"provides"},
@@ -166,6 +172,8 @@ class ManifestReader {
       pass->level = level == "loop" ? Level::kLoop : level == "graph" ? Level::kGraph : Level::kModule;
       pass->summary = r_.text(item, "summary");
       pass->concurrent = r_.boolean(item, "concurrent", false);
+      pass->consumes = std::max<int64_t>(p_.consumes, 1);
+      pass->preserves_unknown = r_.word(item, "unknown", {"convert", "preserve"}, "convert") == "preserve";
       if (const Yaml* options = item.find("options"))
         pass->options = r_.option_schemas(*options, "pass '" + pass->name + "'");
       pass->required = names(item, "requires", false);
@@ -283,6 +291,7 @@ class ManifestReader {
                         {"frontend", "tenon.frontend/1", p_.frontend.has_value()},
                         {"device", "tenon.device/1", p_.device.has_value()},
                         {"loader", "tenon.loader/1", p_.loader.has_value()},
+                        {"kinds", "tenon.kind/1", !p_.kinds.empty()},
                         {"ops", "tenon.op/1", op_functions_}};
     for (const Row& row : rows) {
       if (row.described && !p_.has(row.capability))

@@ -69,9 +69,10 @@ Map ExecuteService::load(const Node& module, const Map& imports, const Map& opti
   auto* table = static_cast<const TnExecutor*>(use.table);
   if (!TN_HAS(table, load)) throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' has no slot load");
   CompileContext context(session_.environment(), module, plugin.id);
+  const Node readable = session_.readable(module, plugin, "to run it");
   Value given = b.map_value(imports);
   Value loaded = call([&](TnValue* ret) {
-    return table->load(use.instance, context.c(), module.get(), given.ptr(), complete.ptr(), ret);
+    return table->load(use.instance, context.c(), readable.get(), given.ptr(), complete.ptr(), ret);
   });
   if (!loaded.is_map())
     throw Error(TN_ERROR_PLUGIN,

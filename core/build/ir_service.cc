@@ -7,6 +7,7 @@
 #include "build/payload.h"
 #include "ir/bytes.h"
 #include "ir/ir_table.h"
+#include "ir/kind_table.h"
 #include "ir/verify.h"
 #include "script/parse.h"
 #include "script/print.h"
@@ -29,6 +30,14 @@ IrService::IrService() : table_(ir_table()) {
   table_.constant = [](void* self, const DLTensor* tensor, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] { return Value(static_cast<IrService*>(self)->constants_.add(*tensor)); });
   };
+  table_.find_kind = [](void* self, const char* id) -> uint32_t {
+    uint32_t kind = find_kind(id);
+    if (kind) return kind;
+    try {
+      static_cast<IrService*>(self)->declare_kinds();
+    } catch (...) { return 0; }
+    return find_kind(id);
+  };
   table_.verify = [](void* self, const TnNode* module, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] {
       static_cast<IrService*>(self)->verify_all(Builder::borrow(module));
@@ -38,6 +47,7 @@ IrService::IrService() : table_(ir_table()) {
   table_.decode = [](void* self, const char* data, size_t size, TnValue* ret) -> int {
     return guard(tn_runtime(), ret, [&] {
       auto& constants = static_cast<IrService*>(self)->constants_;
+      static_cast<IrService*>(self)->declare_kinds();
       return decode_tree({data, size}, [&](std::string_view digest, uint64_t) { return constants.find(digest); });
     });
   };
@@ -75,6 +85,7 @@ void IrService::verify_all(const Node& module) {
 }
 
 Node IrService::parse(std::string_view text, const std::string& file) {
+  declare_kinds();
   ParseContext context;
   if (ops_) {
     context.find_op = [this](std::string_view id) { return find_op(id); };

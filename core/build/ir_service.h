@@ -25,6 +25,8 @@ class IrService {
   ConstantStore& constants() { return constants_; }
   // What the text form asks about operators. Until then every operator is accepted.
   void set_ops(const std::function<const OpTable&()>& ops) { ops_ = ops; }
+  // Makes the kinds of plugins known; called before anything that may name one.
+  void set_kinds(const std::function<void()>& declare) { declare_kinds_ = declare; }
   // What the verifier asks about calls of operators: made for one module, it gives the type of one of its calls.
   using TypeInference = std::function<Value(const Node& call)>;
   void set_inference(const std::function<TypeInference(const Node& module)>& make) { make_inference_ = make; }
@@ -40,12 +42,16 @@ class IrService {
  private:
   void verify(const Node& module);
   void verify_all(const Node& module);  // payloads too
+  void declare_kinds() const {
+    if (declare_kinds_) declare_kinds_();
+  }
   Value find_op(std::string_view id);
   Value find_constant(std::string_view digest, const std::string& file);
 
   TnHostIr table_;
   ConstantStore constants_;
   std::function<const OpTable&()> ops_;
+  std::function<void()> declare_kinds_;
   std::function<TypeInference(const Node& module)> make_inference_;
   std::mutex cache_mutex_;
   VerifyCache cache_;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ir/kind_table.h"
 #include "pass/compile_context.h"
 #include "pass/pipeline.h"
 
@@ -50,6 +51,22 @@ struct RuntimeNeed {
   std::string library;  // "" for those known by name
 };
 
+// A row of the manifest's `kinds` (ext/draft/kind.h).
+struct KindDeclaration {
+  std::string id;
+  uint32_t flags = 0;
+  std::vector<SlotDeclaration> slots;
+  std::string origin;  // where the row stands
+};
+
+// A row of the manifest's `targets`: a kind of target and what may be said of one.
+struct TargetSchema {
+  std::string kind;
+  std::string summary;
+  std::vector<std::string> features;  // that it may have
+  OptionSchemas attributes;
+};
+
 struct PluginInfo {
   std::string id;
   std::string version;
@@ -72,6 +89,9 @@ struct PluginInfo {
   std::vector<RuntimeNeed> runtimes;
   std::string origin;  // how it was found: "installation", "store", "command line" or "environment"
   std::string digest;  // of its seal, "sha256:..."; "" for a plugin that is not sealed
+  std::vector<KindDeclaration> kinds;
+  std::vector<TargetSchema> targets;
+  Map offers;  // capability -> what the manifest says about it, for whoever looks for providers
 
   bool has(std::string_view capability) const {
     for (const std::string& p : provides)
@@ -122,8 +142,8 @@ class PluginProvider {
   }
   // The table of the plugin's library, checked; alive as long as the process. Throws.
   virtual const TnPlugin* load(const PluginInfo& plugin) = 0;
-  // What stands for a plugin that is not to run in this process, started for the session that `host` belongs to; null for
-  // one that is loaded here. Throws.
+  // What stands for a plugin that is not to run in this process, started for the session that `host` belongs to; null
+  // for one that is loaded here. Throws.
   virtual std::unique_ptr<PluginStandIn> stand_in(const PluginInfo&, const TnHost&) { return nullptr; }
   // Who is told of the calls into plugins; null when nobody is.
   virtual CallObserver* calls() { return nullptr; }

@@ -9,9 +9,12 @@
 #include "build/execution_check.h"
 #include "build/model_source.h"
 #include "build/target.h"
+#include "diag/suggest.h"
+#include "ir/vocabulary.h"
 #include "pass/dump.h"
 #include "tenon/ext/arith.h"
 #include "tenon/ext/codegen.h"
+#include "tenon/ext/draft/instrument.h"
 #include "tenon/ext/executor.h"
 #include "tenon/ext/linker.h"
 
@@ -33,6 +36,13 @@ Session::Session(PluginProvider& provider, bool validate)
       [](void* self, const char* id) -> const void* { return static_cast<Session*>(self)->service(id); },
       validation_.get());
   ops_ = std::make_unique<OpService>(builder_, provider, *instances_);
+  kinds_ = std::make_unique<KindService>(provider, *instances_);
+  plugins_ = std::make_unique<PluginService>(builder_, provider, *instances_);
+  ir_.set_kinds([this] {
+    std::call_once(kinds_declared_, [this] {
+      for (const Error& e : kinds_->problems()) report({{TN_SEVERITY_WARNING, e.message, e.where, e.hint, ""}});
+    });
+  });
   ir_.set_ops([this]() -> const OpTable& { return ops_->op_table(); });
   ir_.set_inference([this](const Node& module) -> IrService::TypeInference {
     auto context = std::make_shared<CompileContext>(environment_, module, "verify");
@@ -52,6 +62,7 @@ const void* Session::service(std::string_view id) {
   if (id == TN_HOST_CONSTANTS) return constants_.table();
   if (id == TN_HOST_EXECUTE) return execute_.table();
   if (id == TN_HOST_CODEGEN) return codegen_.table();
+  if (id == TN_HOST_PLUGINS) return plugins_->table();
   if (id.starts_with("tenon.host.")) return nullptr;
   size_t colon = id.find(':');
   std::string_view plugin = colon == std::string_view::npos ? "" : id.substr(0, colon);
@@ -91,13 +102,36 @@ PassCode Session::open(const PassInfo& pass) {
   return {static_cast<const TnPass*>(use.table), use.instance};
 }
 
-RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOptions& options) {
+Node Session::readable(const Node& module, const PluginInfo& plugin, const std::string& purpose) {
+  Node lowered = kinds_->lower(module, environment_, purpose);
+  return as_node(convert_down(Value(lowered), std::max<int64_t>(plugin.consumes, 1), "the plugin '" + plugin.id + "'"));
+}
+
+Map Session::target_of(const std::string& text) {
+  std::string kind = text.substr(0, text.find(':'));
+  if (kind == "cpu" || kind == "native" || kind.empty()) return parse_target(builder_, text);
+  std::vector<std::string> known{"cpu"};
+  for (const PluginInfo& p : provider_.plugins())
+    for (const TargetSchema& schema : p.targets) {
+      if (schema.kind == kind) return parse_target(builder_, text, schema);
+      known.push_back(schema.kind);
+    }
+  std::string list;
+  for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+  throw Error(TN_ERROR_NOT_FOUND, "no plugin that is installed declares the target '" + kind + "'", {},
+              did_you_mean(kind, known, "there are: " + list));
+}
+
+RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOptions& given,
+                       const std::vector<std::string>& instruments) {
   cancelled_ = false;
   struct Reported {  // handed over however the run ends
     Session& session;
     std::vector<Diagnostic> list;
     ~Reported() { session.report(std::move(list)); }
   } reported{*this, {}};
+  RunOptions options = given;
+  for (const std::string& id : instruments) add_instrument(id, options);
   if (!options.check_each) return PassManager(environment_, *this).run(module, pipeline, options, reported.list);
   auto imports = [this](const Node& m) { return this->imports(m); };
   ExecutionCheck check(builder_, execute_, imports, pipeline, options.dump_dir, options.check_steps);
@@ -107,6 +141,37 @@ RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOp
   RunResult result = PassManager(environment_, *this).run(module, pipeline, checked, reported.list);
   result.check = check.report();
   return result;
+}
+
+void Session::add_instrument(const std::string& id, RunOptions& options) {
+  const PluginInfo& plugin = choose_plugin(provider_, id, TN_INSTRUMENT, "an instrument", nullptr);
+  PluginInstances::Use use = instances_->use(plugin, TN_INSTRUMENT);
+  auto* table = static_cast<const TnInstrument*>(use.table);
+  auto describe = [this](const PassRecord& r) {
+    return Value(builder_.map({{"pass", builder_.string(r.pass)},
+                               {"number", Value(static_cast<int64_t>(r.number))},
+                               {"changed", Value(r.changed)},
+                               {"disabled", Value(r.disabled)},
+                               {"milliseconds", Value(r.milliseconds)}}));
+  };
+  auto from = [id = plugin.id](const PassRecord& r) { return "the instrument " + id + " at " + r.pass; };
+  if (TN_HAS(table, before_pass))
+    options.before.push_back([=, this](const PassRecord& record, const Node& module) {
+      Value what = describe(record);
+      with_context(module, from(record), [&](const TnContext* context) {
+        return call(
+            [&](TnValue* ret) { return table->before_pass(use.instance, context, what.ptr(), module.get(), ret); });
+      });
+    });
+  if (TN_HAS(table, after_pass))
+    options.instruments.push_back([=, this](const PassRecord& record, const Node& before, const Node& after) {
+      Value what = describe(record);
+      with_context(after, from(record), [&](const TnContext* context) {
+        return call([&](TnValue* ret) {
+          return table->after_pass(use.instance, context, what.ptr(), before.get(), after.get(), ret);
+        });
+      });
+    });
 }
 
 Map Session::imports(const Node& module) {
@@ -206,9 +271,10 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
   auto* table = static_cast<const TnExecutor*>(use.table);
   if (!TN_HAS(table, load)) throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' has no slot load");
   Value imports = this->imports(module);
+  const Node readable = this->readable(module, plugin, "to run it");
   Value loaded = with_context(module, plugin.id, [&](const TnContext* context) {
     return call([&](TnValue* ret) {
-      return table->load(use.instance, context, module.get(), imports.ptr(), complete.ptr(), ret);
+      return table->load(use.instance, context, readable.get(), imports.ptr(), complete.ptr(), ret);
     });
   });
   if (!loaded.is_map())
@@ -294,9 +360,10 @@ Map Session::generate(const Node& module, std::string_view codegen, const Map& o
   auto* table = static_cast<const TnCodegen*>(use.table);
   if (!TN_HAS(table, generate))
     throw Error(TN_ERROR_PLUGIN, "the code generator '" + plugin.id + "' has no slot generate");
+  const Node readable = this->readable(module, plugin, "to generate code");
   Value payload = with_context(module, plugin.id, [&](const TnContext* context) {
     return call(
-        [&](TnValue* ret) { return table->generate(use.instance, context, module.get(), complete.ptr(), ret); });
+        [&](TnValue* ret) { return table->generate(use.instance, context, readable.get(), complete.ptr(), ret); });
   });
   if (!payload.is_map())
     throw Error(TN_ERROR_PLUGIN,

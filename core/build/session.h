@@ -13,8 +13,10 @@
 #include "build/constant_service.h"
 #include "build/execute_service.h"
 #include "build/ir_service.h"
+#include "build/kind_service.h"
 #include "build/op_service.h"
 #include "build/plugin_instances.h"
+#include "build/plugin_service.h"
 #include "pass/pass_manager.h"
 
 namespace tenon {
@@ -31,6 +33,7 @@ class Session : public PassSource {
   PluginInstances& instances() { return *instances_; }
   Validation* validation() { return validation_.get(); }
   OpService& ops() { return *ops_; }
+  KindService& kinds() { return *kinds_; }
   ConstantStore& constant_store() { return ir_.constants(); }
 
   // A service of the host by id; "PLUGIN:CAPABILITY"; or a bare capability, given by the first plugin that provides it.
@@ -42,6 +45,8 @@ class Session : public PassSource {
     environment_.target = target;
     ir_.forget_verified();
   }
+  // A target as a person writes it: cpu and what follows, or a kind that the manifest of a plugin declares.
+  Map target_of(const std::string& text);
   // The calls now running end with TN_ERROR_CANCELLED. Any thread.
   void cancel() { cancelled_ = true; }
 
@@ -49,7 +54,9 @@ class Session : public PassSource {
   std::string print(const Value& tree);
   void verify(const Node& module);
 
-  RunResult run(const Node& module, const Pipeline& pipeline, const RunOptions& options);
+  // `instruments`: ids of plugins that look on.
+  RunResult run(const Node& module, const Pipeline& pipeline, const RunOptions& options,
+                const std::vector<std::string>& instruments = {});
   PassCode open(const PassInfo& pass) override;
 
   // Builder, target and cancellation, for what runs plugins on behalf of the session.
@@ -64,8 +71,8 @@ class Session : public PassSource {
   // target.
   const PluginInfo& codegen_plugin(std::string_view id);
   const PluginInfo& linker_plugin(std::string_view id);
-  // TnRuntime.instantiate of an artifact, with the devices and loaders of the installed plugins; the session outlives what
-  // it gives. `options` are completed.
+  // TnRuntime.instantiate of an artifact, with the devices and loaders of the installed plugins; the session outlives
+  // what it gives. `options` are completed.
   Value instantiate(const std::string& path, const Map& options);
   // The payload of a code generator. An empty id: the first for the kind of the target.
   Map generate(const Node& module, std::string_view codegen, const Map& options);
@@ -76,6 +83,9 @@ class Session : public PassSource {
   // Compiles a lowered module into an artifact at `path`. `lock` says how the module was made.
   void write_artifact_file(const Node& module, const std::string& path, std::string_view codegen, const Map& options,
                            std::string_view linker, const std::string& lock);
+
+  // The module as a plugin can read it: without kinds of other plugins, in the vocabulary that its manifest consumes.
+  Node readable(const Node& module, const PluginInfo& plugin, const std::string& purpose);
 
   // Any thread.
   std::vector<Diagnostic> take_diagnostics();
@@ -89,6 +99,7 @@ class Session : public PassSource {
   std::function<void(const Array& objects, const std::string& output)> link_with(const Node& module,
                                                                                  std::string_view linker);
   void report(std::vector<Diagnostic> diagnostics);
+  void add_instrument(const std::string& id, RunOptions& options);
   template <class F>
   Value with_context(const Node& module, const std::string& from, F&& f);
 
@@ -103,6 +114,9 @@ class Session : public PassSource {
   std::unique_ptr<Validation> validation_;  // or null
   std::unique_ptr<PluginInstances> instances_;
   std::unique_ptr<OpService> ops_;
+  std::unique_ptr<KindService> kinds_;
+  std::once_flag kinds_declared_;
+  std::unique_ptr<PluginService> plugins_;
   ConstantService constants_;
   ExecuteService execute_;
   CodegenService codegen_;

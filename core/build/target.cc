@@ -6,6 +6,8 @@
 #include <set>
 #include <sstream>
 
+#include "diag/suggest.h"
+
 namespace tenon {
 
 namespace {
@@ -136,6 +138,56 @@ Map parse_target(const Builder& b, const std::string& text) {
         throw Error(TN_ERROR_ARGUMENT, "the feature '" + f + "' of target '" + text + "' has no sign", {},
                     "write +" + f + " to use it or -" + f + " not to");
   return resolve_target(b, b.map({{"kind", b.string(kind)}, {"features", text_array(b, features)}}));
+}
+
+namespace {
+
+// A value in the type of an attribute; none when the text is no such value.
+Value attribute_value(const Builder& b, const OptionSchema& schema, const std::string& text) {
+  char* end = nullptr;
+  switch (schema.type) {
+    case OptionType::kBool: return text == "true" ? Value(true) : text == "false" ? Value(false) : Value();
+    case OptionType::kInt: {
+      long long n = std::strtoll(text.c_str(), &end, 10);
+      return text.empty() || *end ? Value() : Value(static_cast<int64_t>(n));
+    }
+    case OptionType::kFloat: {
+      double x = std::strtod(text.c_str(), &end);
+      return text.empty() || *end ? Value() : Value(x);
+    }
+    default: return b.string(text);
+  }
+}
+
+}  // namespace
+
+Map parse_target(const Builder& b, const std::string& text, const TargetSchema& schema) {
+  size_t colon = text.find(':');
+  Builder::Entries given;
+  std::vector<std::string> features, names;
+  for (const OptionSchema& a : schema.attributes) names.push_back(a.name);
+  for (const std::string& part : split(colon == std::string::npos ? "" : text.substr(colon + 1), ',')) {
+    if (part[0] == '+' || part[0] == '-') {
+      if (std::find(schema.features.begin(), schema.features.end(), part.substr(1)) == schema.features.end())
+        throw Error(TN_ERROR_ARGUMENT, "the target " + schema.kind + " has no feature '" + part.substr(1) + "'", {},
+                    did_you_mean(part.substr(1), schema.features, "its features are listed by: tenon plugin info"));
+      features.push_back(part);
+      continue;
+    }
+    size_t equals = part.find('=');
+    std::string name = part.substr(0, equals);
+    auto attribute = std::find(names.begin(), names.end(), name);
+    if (attribute == names.end() || equals == std::string::npos)
+      throw Error(TN_ERROR_ARGUMENT, "the target " + schema.kind + " has no attribute '" + name + "'", {},
+                  did_you_mean(name, names, "write +FEATURE or ATTRIBUTE=VALUE after the colon"));
+    const OptionSchema& declared = schema.attributes[static_cast<size_t>(attribute - names.begin())];
+    Value v = attribute_value(b, declared, part.substr(equals + 1));
+    given.emplace_back(name, v.is_none() ? b.string(part.substr(equals + 1)) : v);
+  }
+  std::sort(features.begin(), features.end());
+  Map out = complete_options(b, schema.attributes, b.map(given), {"the target " + schema.kind, {}});
+  out = b.with(out ? out : b.map({}), "kind", b.string(schema.kind));
+  return b.with(out, "features", text_array(b, features));
 }
 
 Map resolve_target(const Builder& b, const Map& target) {

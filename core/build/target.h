@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tenon/cxx/builder.h"
+#include "build/plugin_info.h"
 
 namespace tenon {
 
@@ -21,6 +21,10 @@ std::vector<std::string> features_from_cpuinfo(const std::string& text, bool x86
 //   cpu:+avx2,+fma     the baseline and these features
 // Any other kind ("com.vendor.npu") gives {kind: text before ':', features: what follows, comma-separated}.
 Map parse_target(const Builder& b, const std::string& text);
+
+// A target of a kind that a manifest declares: KIND, or KIND:+FEATURE,ATTRIBUTE=VALUE,...; the map {kind, features, and
+// each attribute of the schema}. Throws TN_ERROR_ARGUMENT and TN_ERROR_TYPE.
+Map parse_target(const Builder& b, const std::string& text, const TargetSchema& schema);
 
 // A target map that has a kind and lists its features: features ["native"] are replaced by those of this machine.
 // Throws TN_ERROR_ARGUMENT.

@@ -29,17 +29,50 @@ TN_KINDS(TN_ROW_OPEN, TN_ROW_SLOT, TN_ROW_CLOSE)
 #undef TN_ROW_SLOT
 #undef TN_ROW_CLOSE
 
-constexpr KindInfo info_of(const char* id, uint32_t kind, uint32_t flags, const TnSlotSchema* slots, size_t count) {
-  uint64_t defs = 0;
-  for (size_t i = 0; i < count; ++i)
-    if (slots[i].role == TN_ROLE_DEF) defs |= uint64_t{1} << i;
-  return {{sizeof(TnKindSchema), sizeof(TnSlotSchema), id, kind, flags, static_cast<uint32_t>(count), TN_IR_VOCABULARY,
-           slots},
-          defs};
+// The vocabulary that brought a slot of a kind of the core.
+constexpr uint32_t vocabulary_of(uint32_t kind, std::string_view slot) {
+#define TN_NEWER(ns, Name, name, vocabulary) \
+  if (kind == TN_KIND_##ns##_##Name && slot == #name) return vocabulary;
+  TN_NEWER_SLOTS(TN_NEWER)
+#undef TN_NEWER
+  return 1;
 }
 
-#define TN_INFO_OPEN(number, ns, Name, revision, flags) \
-  info_of(#ns "." #Name "/" #revision, number, flags, ns##_##Name, std::size(ns##_##Name) - 1),
+template <size_t n>
+struct Vocabularies {
+  uint32_t of[n];
+};
+template <size_t n>
+constexpr Vocabularies<n> vocabularies(uint32_t kind, const TnSlotSchema (&slots)[n]) {
+  Vocabularies<n> v{};
+  for (size_t i = 0; i + 1 < n; ++i) v.of[i] = vocabulary_of(kind, slots[i].name);
+  return v;
+}
+#define TN_VOCABULARIES(number, ns, Name, revision, flags) \
+  constexpr auto ns##_##Name##_vocabularies = vocabularies(number, ns##_##Name);
+#define TN_NO_SLOT(name, type, role)
+#define TN_NO_END()
+TN_KINDS(TN_VOCABULARIES, TN_NO_SLOT, TN_NO_END)
+#undef TN_VOCABULARIES
+#undef TN_NO_SLOT
+#undef TN_NO_END
+
+constexpr KindInfo info_of(const char* id, uint32_t kind, uint32_t flags, const TnSlotSchema* slots, size_t count,
+                           uint32_t vocabulary, const uint32_t* slot_vocabularies) {
+  uint64_t defs = 0, newer = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (slots[i].role == TN_ROLE_DEF) defs |= uint64_t{1} << i;
+    if (slot_vocabularies[i] > 1) newer |= uint64_t{1} << i;
+  }
+  return {{sizeof(TnKindSchema), sizeof(TnSlotSchema), id, kind, flags, static_cast<uint32_t>(count), vocabulary, slots,
+           slot_vocabularies},
+          defs,
+          newer};
+}
+
+#define TN_INFO_OPEN(number, ns, Name, revision, flags)                                           \
+  info_of(#ns "." #Name "/" #revision, number, flags, ns##_##Name, std::size(ns##_##Name) - 1, 1, \
+          ns##_##Name##_vocabularies.of),
 #define TN_INFO_SLOT(name, type, role)
 #define TN_INFO_CLOSE()
 constexpr KindInfo kInfos[] = {TN_KINDS(TN_INFO_OPEN, TN_INFO_SLOT, TN_INFO_CLOSE)};
@@ -63,6 +96,7 @@ struct DynamicKinds {
     std::string id;
     std::deque<std::string> names;
     std::vector<TnSlotSchema> slots;
+    std::vector<uint32_t> vocabularies;
     KindInfo info;
   };
   std::mutex mutex;
@@ -89,7 +123,9 @@ bool same_slots(const TnKindSchema& schema, uint32_t flags, std::span<const Slot
   throw Error(TN_ERROR_ARGUMENT, "cannot declare the node kind `" + std::string(id) + "`: " + why);
 }
 
-void check_declaration(std::string_view id, std::span<const SlotDeclaration> slots) {
+}  // namespace
+
+void check_kind(std::string_view id, uint32_t flags, std::span<const SlotDeclaration> slots) {
   size_t slash = id.rfind('/');
   bool revision = slash != std::string_view::npos && slash + 1 < id.size() && id[slash + 1] != '0' &&
                   id.find_first_not_of("0123456789", slash + 1) == std::string_view::npos;
@@ -105,10 +141,9 @@ void check_declaration(std::string_view id, std::span<const SlotDeclaration> slo
     bool holds_nodes = s.type == TN_SLOT_NODE || s.type == TN_SLOT_ARRAY || s.type == TN_SLOT_ANY;
     if (s.role == TN_ROLE_DEF && !holds_nodes) refuse(id, "slot `" + s.name + "` defines, so it must hold nodes");
     if (s.role == TN_ROLE_NAME && s.type != TN_SLOT_STR) refuse(id, "slot `" + s.name + "` is a name, so a string");
+    if (s.role == TN_ROLE_DEF && (flags & TN_KIND_EXPR)) refuse(id, "slot `" + s.name + "` defines in an expression");
   }
 }
-
-}  // namespace
 
 #define TN_4(f, i) f(i), f(i + 1), f(i + 2), f(i + 3)
 #define TN_16(f, i) TN_4(f, i), TN_4(f, i + 4), TN_4(f, i + 8), TN_4(f, i + 12)
@@ -143,8 +178,11 @@ std::vector<std::string> known_kind_ids() {
   return ids;
 }
 
-uint32_t register_kind(std::string_view id, uint32_t flags, std::span<const SlotDeclaration> slots) {
-  check_declaration(id, slots);
+bool has_foreign_kinds() { return dynamic_kind_info(TN_KIND_FIRST_DYNAMIC) != nullptr; }
+
+uint32_t register_kind(std::string_view id, uint32_t flags, std::span<const SlotDeclaration> slots,
+                       uint32_t vocabulary) {
+  check_kind(id, flags, slots);
   uint32_t core = 0;
   for (const KindInfo& info : kind_rows::kInfos)
     if (id == info.schema.id) core = info.schema.kind;
@@ -165,7 +203,9 @@ uint32_t register_kind(std::string_view id, uint32_t flags, std::span<const Slot
   DynamicKinds::Entry& e = table.entries.emplace_back();
   e.id = id;
   for (const SlotDeclaration& s : slots) e.slots.push_back({e.names.emplace_back(s.name).c_str(), s.type, s.role});
-  e.info = kind_rows::info_of(e.id.c_str(), kind, flags, e.slots.data(), e.slots.size());
+  e.vocabularies.assign(e.slots.size(), 1);
+  e.info =
+      kind_rows::info_of(e.id.c_str(), kind, flags, e.slots.data(), e.slots.size(), vocabulary, e.vocabularies.data());
   table.by_id.emplace(e.id, kind);
   table.infos[kind - TN_KIND_FIRST_DYNAMIC].store(&e.info, std::memory_order_release);
   return kind;

@@ -17,8 +17,10 @@ namespace tenon {
 
 struct KindInfo {
   TnKindSchema schema;
-  uint64_t def_slots;  // bit i: slot i has the role DEF
+  uint64_t def_slots;    // bit i: slot i has the role DEF
+  uint64_t newer_slots;  // bit i: slot i came after vocabulary 1
   bool is_identity() const { return (schema.flags & TN_KIND_IDENTITY) != 0; }
+  bool is_foreign() const { return schema.kind >= TN_KIND_FIRST_DYNAMIC; }  // declared by a plugin
   bool is_scope() const { return (schema.flags & TN_KIND_SCOPE) != 0; }
 };
 
@@ -37,6 +39,9 @@ inline const KindInfo* kind_info(uint32_t kind) {
 // 0 when unknown.
 uint32_t find_kind(std::string_view id);
 
+// Whether any plugin of this process has declared a kind.
+bool has_foreign_kinds();
+
 // Every known id, for suggestions.
 std::vector<std::string> known_kind_ids();
 
@@ -46,9 +51,14 @@ struct SlotDeclaration {
   int32_t role;  // TN_ROLE_...
 };
 
+// Throws TN_ERROR_ARGUMENT for a declaration that is not well formed.
+void check_kind(std::string_view id, uint32_t flags, std::span<const SlotDeclaration> slots);
+
 // Declares a kind by its id ("com.vendor.thing/1") and returns its number. The same declaration again gives the same
 // number; another one under a known id throws TN_ERROR_DUPLICATE. Any thread.
-uint32_t register_kind(std::string_view id, uint32_t flags, std::span<const SlotDeclaration> slots);
+// `vocabulary` is that of a kind of the core; what plugins declare belongs to none.
+uint32_t register_kind(std::string_view id, uint32_t flags, std::span<const SlotDeclaration> slots,
+                       uint32_t vocabulary = 1);
 
 }  // namespace tenon
 #endif

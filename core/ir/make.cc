@@ -127,7 +127,8 @@ Summary summarize_nested(const TnValue& v, uint32_t nesting) {
     }
     case TN_NODE: {
       const TnNode* n = node_of(v);
-      if (is_identity_node(n)) return {n->hash, n->depth, kHasVariables, 0, true, true, true};
+      if (is_identity_node(n))
+        return {n->hash, n->depth, kHasVariables | (n->reserved & (kHasNewer | kHasForeign)), 0, true, true, true};
       return {n->hash, n->depth, n->reserved, 0, false, true, false};
     }
     case TN_ARRAY:
@@ -376,7 +377,8 @@ Node make(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count
     int32_t role = schema.slots[i].role;
     if (role != TN_ROLE_NAME) hash = mix_hash(hash, s.hash);
     depth = std::max(depth, s.depth + (s.nesting > 1 ? s.nesting - 1 : 0));
-    flags |= s.flags & (kHasVariables | kHasDefinitions | kDefinesOutward);
+    flags |= s.flags & (kHasVariables | kHasDefinitions | kDefinesOutward | kHasNewer | kHasForeign);
+    if ((info->newer_slots >> i & 1) && !is_slot_default(schema.slots[i].type, v)) flags |= kHasNewer;
     bool shape_definition = s.bare_variable || (s.flags & kShapeDefines);
     if (role == TN_ROLE_DEF && s.bare_variable) flags |= kHasDefinitions | kDefinesOutward;
     if (role == TN_ROLE_SHAPES && shape_definition) flags |= kHasDefinitions | kDefinesOutward;
@@ -384,6 +386,8 @@ Node make(uint32_t kind, const TnSpan* span, const TnValue* slots, int32_t count
   }
   if (info->is_scope()) flags &= ~uint32_t{kDefinesOutward | kShapeDefines};
   if (info->is_identity()) flags |= kHasVariables | kIsVariable;
+  if (info->is_foreign()) flags |= kHasForeign;
+  if (schema.vocabulary > 1) flags |= kHasNewer;
   if (depth >= kLimits.depth)
     throw Error(TN_ERROR_LIMIT,
                 std::string("cannot make ") + schema.id + ": it would be more than " + std::to_string(kLimits.depth) +

@@ -15,7 +15,9 @@ enum NodeFlags : uint32_t {
   kHasDefinitions = 2,  // it defines variables
   kDefinesOutward = 4,  // it defines variables of the enclosing scope
   kShapeDefines = 8,    // it defines when it stands in a shape context
-  kIsVariable = 16      // it is of a kind with an identity: a Var or a Buffer
+  kIsVariable = 16,     // it is of a kind with an identity: a Var or a Buffer
+  kHasNewer = 32,       // a slot or kind that came after vocabulary 1, and is used
+  kHasForeign = 64      // a kind that a plugin declares
 };
 
 // What a node needs to know of a value in one of its slots. Arrays and maps do not carry it: it is computed from what

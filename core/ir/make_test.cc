@@ -156,7 +156,7 @@ TEST(Kinds, CoreSchemas) {
   EXPECT_EQ(ir.find_kind(ir.self, "tir.For/2"), 0u);
   const TnKindSchema* s = ir.schema(ir.self, TN_KIND_tir_For);
   ASSERT_NE(s, nullptr);
-  EXPECT_EQ(s->slot_count, 7u);
+  EXPECT_EQ(s->slot_count, 8u);
   EXPECT_STREQ(s->slots[5].name, "loop_var");
   EXPECT_EQ(s->slots[5].role, TN_ROLE_DEF);
   EXPECT_EQ(ir.schema(ir.self, 4000), nullptr);

@@ -262,6 +262,11 @@ void check_loop(const tir::For& n) {
     throw Violation{"loop-kind", n.thread().empty() ? "a loop is bound to a thread without a name"
                                                     : "a loop names the thread `" + std::string(n.thread()) +
                                                           "` but is not bound to one"};
+  if (n.step().is_none()) return;
+  const auto* step = n.step().is_node() ? as_node(n.step()).as<ir::IntImm>() : nullptr;
+  if (!step || step->value() < 1)
+    throw Violation{"loop-step", "the step of a loop must be a positive integer constant", "leave it out for 1"};
+  check_equal_dtype("loop-step", "the step of a loop", step->dtype(), name_of(v.get()), v.dtype());
 }
 
 void check_axis(const tir::IterVar& n) {

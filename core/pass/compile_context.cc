@@ -27,6 +27,16 @@ CompileContext::CompileContext(const CompileEnvironment& environment, const Node
     auto* context = static_cast<CompileContext*>(self);
     return guard(context->environment_.builder->runtime(), ret, [&] { return context->signature(name); });
   };
+  table_.record = [](void* self, const char* topic, const TnValue* data) {
+    auto* context = static_cast<CompileContext*>(self);
+    std::lock_guard lock(context->mutex_);
+    context->facts_.push_back({topic ? topic : "", data ? Value::share(*data) : Value(), context->from_});
+  };
+}
+
+std::vector<Fact> CompileContext::take_facts() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(facts_, {});
 }
 
 std::vector<Diagnostic> CompileContext::take_diagnostics() {

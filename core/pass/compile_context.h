@@ -30,6 +30,13 @@ class CallObserver {
   virtual void leave(int call) noexcept = 0;
 };
 
+// A fact about the compilation, as TnContext.record takes it.
+struct Fact {
+  std::string topic;
+  Value data;
+  std::string from;
+};
+
 // What does not change from call to call within a session.
 struct CompileEnvironment {
   const Builder* builder = nullptr;
@@ -62,6 +69,7 @@ class CompileContext {
 
   const TnContext* c() const { return &table_; }
   std::vector<Diagnostic> take_diagnostics();
+  std::vector<Fact> take_facts();
 
  private:
   Value signature(std::string_view name) const;
@@ -73,6 +81,7 @@ class CompileContext {
   TnContext table_;
   std::mutex mutex_;
   std::vector<Diagnostic> diagnostics_;
+  std::vector<Fact> facts_;
   CallMark mark_;
 };
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "ir/vocabulary.h"
 #include "pass/dump.h"
 #include "pass/function_pass.h"
 
@@ -74,9 +75,53 @@ void verify_after(const Builder& b, const PassInfo& pass, const Node& before, co
   }
 }
 
+// The module with known(function) for each function; the same when none changes.
+template <class F>
+Node known_module(const Builder& b, const Node& module, F&& known) {
+  Builder::Entries functions;
+  bool changed = false;
+  for (const Map::Entry& e : module.to<ir::Module>().functions()) {
+    try {
+      functions.emplace_back(std::string(e.key()), known(as_node(e.value())));
+    } catch (const Error& error) { throw led_by("function '" + std::string(e.key()) + "': ", error); }
+    changed = changed || !as_node(functions.back().second).same_as(as_node(e.value()));
+  }
+  return changed ? b.with(module, ir::Module::Slot::functions, Value(b.map(functions))) : module;
+}
+
+// Refuses what stayed on the host because nothing took it.
+void require_placed(const std::vector<Fact>& facts) {
+  size_t asked = 0, left = 0;
+  const Map* first = nullptr;
+  for (const Fact& f : facts) {
+    if (f.topic != "placement" || !f.data.is_map()) continue;
+    ++asked;
+    const Value* to = f.data.ref<Map>().find("to");
+    const Value* when = f.data.ref<Map>().find("when");
+    bool on_host = !to || !to->is_string() || to->as_string().empty() || (when && when->is_string());
+    if (!on_host) continue;
+    if (!first) first = &f.data.ref<Map>();
+    ++left;
+  }
+  auto text = [&](const char* key) {
+    const Value* v = first ? first->find(key) : nullptr;
+    return v && v->is_string() ? std::string(v->as_string()) : std::string();
+  };
+  if (asked == 0)
+    throw Error(TN_ERROR_UNSUPPORTED, "nothing may fall back to the host, and no pass of the pipeline places operators",
+                {}, "add a pass that partitions, or leave out --no-fallback");
+  if (left == 0) return;
+  std::string more = left > 1 ? " (and " + std::to_string(left - 1) + " more)" : "";
+  throw Error(TN_ERROR_UNSUPPORTED,
+              "the operator " + text("operator") + " of the function '" + text("function") + "' stays on the host" +
+                  (text("when").empty() ? "" : " unless " + text("when")) + more + ": " + text("reason"),
+              text("where"), "allow the host to compute it by leaving out --no-fallback");
+}
+
 }  // namespace
 
-Node PassManager::run_pass(const Stage& stage, const Node& module, std::vector<Diagnostic>& diagnostics) {
+Node PassManager::run_pass(const Stage& stage, const Node& module, std::vector<Diagnostic>& diagnostics,
+                           std::vector<Fact>& facts) {
   const PassInfo& pass = *stage.pass;
   const Builder& b = *environment_.builder;
   PassCode code = source_.open(pass);
@@ -84,29 +129,37 @@ Node PassManager::run_pass(const Stage& stage, const Node& module, std::vector<D
   Value options = b.map_value(stage.options);
   auto take = [&] {
     for (Diagnostic& d : context.take_diagnostics()) diagnostics.push_back(std::move(d));
+    for (Fact& f : context.take_facts()) facts.push_back(std::move(f));
+  };
+  // What the pass knows of the IR, unless it says that it leaves the rest alone.
+  auto known = [&](const Node& tree) {
+    return pass.preserves_unknown ? tree : as_node(convert_down(Value(tree), pass.consumes, "it"));
   };
   try {
     Node after;
     if (pass.level == Level::kModule) {
       if (!TN_HAS(code.table, run_module))
         throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_module, which passes of level module need");
+      Node given = known_module(b, module, known);
       Value result = call_plugin(pass, [&](TnValue* ret) {
-        return code.table->run_module(code.instance, context.c(), pass.name.c_str(), module.get(), options.ptr(), ret);
+        return code.table->run_module(code.instance, context.c(), pass.name.c_str(), given.get(), options.ptr(), ret);
       });
       if (!result.is_node() || !as_node(result).is<ir::Module>())
         throw Error(TN_ERROR_PLUGIN, "returned " + kind_text(b, result) + " where ir.Module/1 is due", {},
                     bug_hint(pass));
-      after = as_node(result);
+      after = as_node(result).same_as(given) ? module : as_node(result);
     } else {
       if (!TN_HAS(code.table, run_function))
         throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_function, which passes of level " +
                                          std::string(level_name(pass.level)) + " need");
       after = map_functions(b, pass, module, [&](const std::string& name, const Node& function) {
         try {
-          return call_plugin(pass, [&](TnValue* ret) {
-            return code.table->run_function(code.instance, context.c(), pass.name.c_str(), name.c_str(), function.get(),
+          Node given = known(function);
+          Value result = call_plugin(pass, [&](TnValue* ret) {
+            return code.table->run_function(code.instance, context.c(), pass.name.c_str(), name.c_str(), given.get(),
                                             options.ptr(), ret);
           });
+          return result.is_node() && as_node(result).same_as(given) ? Value(function) : result;
         } catch (const Error& e) { throw led_by("function '" + name + "': ", e); }
       });
     }
@@ -132,7 +185,7 @@ RunResult PassManager::run(const Node& module, const Pipeline& pipeline, const R
     dump->write(0, "input", module);
   }
   if (options.verify) verify(b, module);
-  RunResult result{module, {}, {}};
+  RunResult result{module, {}, {}, {}};
   for (size_t i = begin; i < end; ++i) {
     const Stage& stage = pipeline.stages[i];
     PassRecord record{stage.pass->full_name(), i + 1, false, false, 0};
@@ -142,8 +195,9 @@ RunResult PassManager::run(const Node& module, const Pipeline& pipeline, const R
     if (options.disabled.contains(record.pass)) {
       record.disabled = true;
     } else {
+      for (const auto& look : options.before) look(record, before);
       auto start = std::chrono::steady_clock::now();
-      result.module = run_pass(stage, before, diagnostics);
+      result.module = run_pass(stage, before, diagnostics, result.facts);
       record.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
       record.changed = !result.module.same_as(before);
     }
@@ -152,6 +206,7 @@ RunResult PassManager::run(const Node& module, const Pipeline& pipeline, const R
     for (const Instrument& instrument : options.instruments) instrument(record, before, result.module);
     result.records.push_back(std::move(record));
   }
+  if (!options.fallback) require_placed(result.facts);
   return result;
 }
 

@@ -47,6 +47,9 @@ struct RunOptions {
   std::string start_from;          // a stage, "" for the first
   std::set<std::string> disabled;  // full names
   std::vector<Instrument> instruments;
+  // Called before each pass that is not disabled.
+  std::vector<std::function<void(const PassRecord& record, const Node& module)>> before;
+  bool fallback = true;               // false: what no pass could place elsewhere than on the host is an error
   bool check_each = false;            // run every state and compare it with the first (build/execution_check.h)
   int64_t check_steps = 200'000'000;  // that one run may take
 };
@@ -54,7 +57,8 @@ struct RunOptions {
 struct RunResult {
   Node module;
   std::vector<PassRecord> records;
-  Value check;  // what was run and what was not, when check_each was asked for
+  std::vector<Fact> facts;  // what passes recorded, in order
+  Value check;              // what was run and what was not, when check_each was asked for
 };
 
 class PassManager {
@@ -66,7 +70,7 @@ class PassManager {
                 std::vector<Diagnostic>& diagnostics);
 
  private:
-  Node run_pass(const Stage& stage, const Node& module, std::vector<Diagnostic>& diagnostics);
+  Node run_pass(const Stage& stage, const Node& module, std::vector<Diagnostic>& diagnostics, std::vector<Fact>& facts);
 
   const CompileEnvironment& environment_;
   PassSource& source_;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "ir/ir_table.h"
+#include "ir/kind_table.h"
 
 namespace tenon {
 namespace {
@@ -220,6 +221,88 @@ TEST_F(PassManagerTest, GivesThePassItsContext) {
   ASSERT_EQ(diagnostics_.size(), 2u);
   EXPECT_EQ(diagnostics_[1].message, "slow g");
   EXPECT_EQ(diagnostics_[1].from, "tests:look");
+}
+
+TEST_F(PassManagerTest, WritesWhatIsNewerInOlderWordsOrRefuses) {
+  Node var = b_.var("i"), body = b_.make<tir::Evaluate>({var});
+  Node loop = b_.make<tir::For>(
+      {b_.imm(2), b_.imm(10), int64_t{TN_FOR_SERIAL}, b_.string(""), b_.map({}), var, body, Value(b_.imm(4))});
+  auto with_body = [&](const Node& statement) {
+    return b_.make<tir::PrimFunc>({b_.array({}), b_.map({}), Value(), statement});
+  };
+  module_ = module({{"f", with_body(loop)}, {"g", function(2)}});
+  std::vector<Node> seen;
+  behaviour_.run = [&](const auto&, const auto& name, const Node& f, auto&&...) {
+    if (name == "f") seen.push_back(f.to<tir::PrimFunc>().body());
+    return Value(f);
+  };
+  // Unchanged: what comes back is what was there, not what the pass saw.
+  EXPECT_TRUE(run({stage("old")}).module.same_as(module_));
+  ASSERT_EQ(seen.size(), 1u);
+  const auto& older = seen[0].to<tir::For>();
+  EXPECT_TRUE(older.step().is_none());
+  EXPECT_EQ(older.extent().to<ir::IntImm>().value(), 3);  // 2, 6, 10
+  Node expected = b_.make<tir::Evaluate>({b_.add(b_.imm(2), b_.mul(older.loop_var(), b_.imm(4)))});
+  EXPECT_FALSE(b_.difference(Value(older.body()), Value(expected), true));
+
+  auto with = [&](auto&& change) {
+    Stage s = stage("newer");
+    auto pass = std::make_shared<PassInfo>(*s.pass);
+    change(*pass);
+    s.pass = pass;
+    return s;
+  };
+  run({with([](PassInfo& p) { p.consumes = 2; })});
+  run({with([](PassInfo& p) { p.preserves_unknown = true; })});
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_TRUE(seen[1].same_as(loop));
+  EXPECT_TRUE(seen[2].same_as(loop));
+
+  // A kind that has no older words.
+  uint32_t kind = register_kind("tests.Later/1", TN_KIND_STMT, {}, 3);
+  module_ = module({{"f", function(1)}, {"h", with_body(b_.make(kind, std::span<const Value>()))}});
+  int called = 0;
+  behaviour_.run = [&](const auto&, const auto& name, const Node& f, auto&&...) {
+    called += name == "h";
+    return Value(f);
+  };
+  std::string words = "it knows the IR vocabulary 1, but there is tests.Later/1, of vocabulary 3";
+  EXPECT_EQ(failure({stage("old")}), "tests:old: function 'h': " + words);
+  EXPECT_EQ(failure({stage("old", Level::kModule)}), "tests:old: function 'h': " + words);
+  EXPECT_EQ(called, 0);
+  run({with([](PassInfo& p) { p.preserves_unknown = true; })});
+  EXPECT_EQ(called, 1);
+}
+
+TEST_F(PassManagerTest, KeepsFactsAndRefusesTheHostWhenAsked) {
+  auto record = [&](const TnContext* c, const char* to, const char* when) {
+    Value data = b_.map({{"function", b_.string("f")},
+                         {"operator", b_.string("relax.exp")},
+                         {"to", b_.string(to)},
+                         {"reason", b_.string("too small")},
+                         {"when", *when ? b_.string(when) : Value()}});
+    c->record(c->self, "placement", data.ptr());
+  };
+  const char *to = "com.vendor.npu", *when = "";
+  behaviour_.run = [&](const auto&, const auto& name, const Node& f, const TnContext* c, auto&&...) {
+    if (name == "f") record(c, to, when);
+    return Value(f);
+  };
+  RunOptions o;
+  o.fallback = false;
+  RunResult r = run({stage("place")}, o);
+  ASSERT_EQ(r.facts.size(), 1u);
+  EXPECT_EQ(r.facts[0].topic, "placement");
+  EXPECT_EQ(r.facts[0].from, "tests:place");
+  when = "n <= 4";
+  EXPECT_EQ(failure({stage("place")}, o),
+            "the operator relax.exp of the function 'f' stays on the host unless n <= 4: too small");
+  to = when = "";
+  EXPECT_EQ(failure({stage("place"), stage("place")}, o),
+            "the operator relax.exp of the function 'f' stays on the host (and 1 more): too small");
+  behaviour_.run = [](const auto&, const auto&, const Node& f, auto&&...) { return Value(f); };
+  EXPECT_EQ(failure({stage("look")}, o),
+            "nothing may fall back to the host, and no pass of the pipeline places operators");
 }
 
 TEST_F(PassManagerTest, StopsWhenCancelled) {

@@ -25,6 +25,8 @@ struct PassInfo {
   // How it fits into a pipeline: properties of a module by name, and full names of passes that it must come after or
   // before where they are in the pipeline.
   std::vector<std::string> required, provided, invalidated, after, before;
+  int64_t consumes = 1;            // the IR vocabulary that it knows
+  bool preserves_unknown = false;  // it leaves what came later as it is, so that nothing need be converted
   std::string full_name() const { return plugin + ":" + name; }
 };
 using PassRef = std::shared_ptr<const PassInfo>;

@@ -35,6 +35,13 @@ Elaborator::Interval Elaborator::interval(const Expr* start, const Expr& stop, c
   return {min, make<tir::Sub>(at, {end.dtype(), end, min})};
 }
 
+// A number from 1 on, written out.
+int64_t Elaborator::step_of(const Expr& e) {
+  Term t = term(e);
+  if (t.kind != Term::Int || t.big || t.i < 1) expected(e, "a step that is a positive number");
+  return t.i;
+}
+
 void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
   struct Row {
     std::string_view name;
@@ -70,6 +77,7 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
   std::span<const Expr* const> names = s.target->items;
   std::string thread;
   Map annotations = b_.map({});
+  int64_t stride = 1;
   if (row && p.name == "grid") {
     if (!call.keywords.empty()) source_.fail(call.keywords[0].where, "T.grid has no keyword arguments");
     if (call.items.size() != names.size())
@@ -88,8 +96,7 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
     if (bounds == 0 || bounds > (plain ? 3u : 2u))
       fail(call, "a loop takes its extent, or its start and end, met " + std::to_string(bounds) + " arguments");
     if (bounds == 3) step = call.items[2];
-    if (step && !(step->kind == Syntax::Int && step->integer == 1))
-      source_.refuse(step->begin, "a loop with a step", "multiply the loop variable in the body");
+    if (step) stride = step_of(*step);
     for (const Keyword& k : call.keywords) {
       if (k.name == "annotations") {
         annotations = attribute_map(*k.value);
@@ -97,7 +104,7 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
         thread = string_of(*k.value, "the thread");
       } else if (k.name != "step") {
         source_.fail(k.where, "a loop has no argument '" + std::string(k.name) + "'",
-                     did_you_mean(k.name, {"annotations", "thread"}));
+                     did_you_mean(k.name, {"annotations", "step", "thread"}));
       }
     }
     if (p.name == "thread_binding" && thread.empty()) fail(call, "T.thread_binding misses thread=\"...\"");
@@ -114,9 +121,11 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
   }
   Node inner = body(s.body, s);
   int64_t kind = row ? row->kind : int64_t{TN_FOR_SERIAL};
-  for (size_t i = loops.size(); i-- > 0;)
-    inner =
-        make<tir::For>(s, {loops[i].range.min, loops[i].range.extent, kind, text(thread), annotations, vars[i], inner});
+  for (size_t i = loops.size(); i-- > 0;) {
+    Value step = stride == 1 ? Value() : Value(make<ir::IntImm>(s, {vars[i].dtype(), stride}));
+    inner = make<tir::For>(
+        s, {loops[i].range.min, loops[i].range.extent, kind, text(thread), annotations, vars[i], inner, step});
+  }
   out.push_back(inner);
 }
 

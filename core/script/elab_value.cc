@@ -123,7 +123,7 @@ Node Elaborator::generic_node(const Expr& e) {
   const TnKindSchema* schema = kind ? ir->schema(ir->self, kind) : nullptr;
   if (!schema)
     fail(*e.items[0], "unknown kind \"" + id + "\"",
-         "a kind of a plugin is known when the plugin is loaded; ids end with a revision, as in \"tir.For/1\"");
+         "a kind of a plugin is known when its manifest is found; ids end with a revision, as in \"tir.For/1\"");
   if (e.items.size() > 1) fail(*e.items[1], "the slots of a node are given by name");
   std::vector<Value> slots(schema->slot_count);
   std::vector<bool> given(schema->slot_count);

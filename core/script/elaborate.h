@@ -204,6 +204,7 @@ class Elaborator {
     Node min, extent;
   };
   Interval interval(const Expr* start, const Expr& stop, const Expr& at, std::optional<DLDataType> want = std::nullopt);
+  int64_t step_of(const Expr& e);
   void for_statement(const Stmt& s, std::vector<Node>& out);
   Node region(const Expr& e);  // A[i, 0:n] or A
   Node buffer_of(const Expr& e, std::string_view what);

@@ -114,6 +114,10 @@ bool Printer::is_loop(const Node& n) const {
   const auto* f = n.as<tir::For>();
   if (!f || !interval_is_plain(f->min(), f->extent()) || !f->loop_var().is<ir::Var>()) return false;
   if (!f->loop_var().slot(0).is_dtype() || !same_dtype(f->loop_var().dtype(), f->extent().dtype())) return false;
+  if (const Value& step = f->step(); !step.is_none()) {
+    const auto* stride = step.is_node() ? as_node(step).as<ir::IntImm>() : nullptr;
+    if (!stride || stride->value() < 2 || !same_dtype(stride->dtype(), f->loop_var().dtype())) return false;
+  }
   bool binding = f->loop_kind() == TN_FOR_THREAD_BINDING;
   return f->loop_kind() >= 0 && f->loop_kind() <= TN_FOR_THREAD_BINDING && binding == !f->thread().empty();
 }
@@ -121,7 +125,7 @@ bool Printer::is_loop(const Node& n) const {
 bool Printer::is_grid_part(const Node& n) const {
   if (!is_loop(n)) return false;
   const auto& f = n.to<tir::For>();
-  return f.loop_kind() == TN_FOR_SERIAL && f.annotations().empty() && is_zero(f.min());
+  return f.loop_kind() == TN_FOR_SERIAL && f.annotations().empty() && f.step().is_none() && is_zero(f.min());
 }
 
 bool Printer::for_stmt(const Node& n) {
@@ -154,10 +158,11 @@ bool Printer::for_stmt(const Node& n) {
         interval(loops[i]->min(), loops[i]->extent(), ", ");
       }
     } else {
-      bool plain = first.loop_kind() == TN_FOR_SERIAL && first.annotations().empty();
+      bool plain = first.loop_kind() == TN_FOR_SERIAL && first.annotations().empty() && first.step().is_none();
       put(plain ? "range(" : kForms[first.loop_kind()]);
       interval(first.min(), first.extent(), ", ");
       if (!first.thread().empty()) put(", thread=" + quote(first.thread()));
+      if (!first.step().is_none()) put(", step=" + std::to_string(as_node(first.step()).to<ir::IntImm>().value()));
       if (!first.annotations().empty()) {
         put(", annotations=");
         attribute_map(first.annotations());

@@ -60,7 +60,7 @@ def func(a: T.handle, b: T.handle, c: T.handle) -> None:
 @T.prim_func
 def loops(A: T.Buffer[(16, 16), "float32"], n: T.int32):
     for i in range(16):
-        for j in T.serial(2, 10, annotations={"pragma_unroll": 1, "scale": 0.5}):
+        for j in T.serial(2, 10, step=3, annotations={"pragma_unroll": 1, "scale": 0.5}):
             for k in T.parallel(T.int32(4)):
                 for v in T.vectorized(4):
                     for u in T.unroll(n):

@@ -54,7 +54,8 @@ class Server {
                   auto* s = static_cast<Server*>(self);
                   return guard(tn_runtime(), ret,
                                [&] { return s->ask(s->b_.array({s->b_.string("signature"), s->b_.string(name)})); });
-                }};
+                },
+                nullptr};
   }
 
   int run() {

@@ -76,6 +76,15 @@ void show_plugin(const Json& p) {
                 joined(p["codegen"]["formats"]).c_str(), options_lines(p["codegen"]["options"], "      ").c_str());
   if (p.contains("device")) std::printf("  devices of the kind %s\n", joined(p["device"]["kinds"]).c_str());
   if (p.contains("loader")) std::printf("  loader of %s\n", joined(p["loader"]["formats"]).c_str());
+  if (p.contains("kinds")) std::printf("  kinds     %s\n", joined(p["kinds"]).c_str());
+  if (p.contains("targets"))
+    for (const Json& t : p["targets"])
+      std::printf("  target %s  %s%s%s\n%s", text(t, "kind").c_str(), text(t, "summary").c_str(),
+                  t["features"].empty() ? "" : "; features: ", joined(t["features"]).c_str(),
+                  options_lines(t["attributes"], "      ").c_str());
+  if (p.contains("offers"))
+    for (const auto& [capability, offer] : p["offers"].items())
+      std::printf("  offers %s: %s\n", capability.c_str(), offer.dump().c_str());
   if (p.contains("executor")) std::printf("  executor\n%s", options_lines(p["executor"]["options"], "      ").c_str());
 }
 

@@ -48,6 +48,29 @@ void show_check(const Map& check) {
 
 }  // namespace
 
+namespace {
+
+// main.lv: relax.nn.conv2d -> com.vendor.npu as conv_choice when n <= 64, else host: why
+void show_report(const Value& facts) {
+  for (const Value& v : facts.ref<Array>()) {
+    const Map& fact = v.ref<Map>();
+    if (fact.find("topic")->as_string() != "placement") continue;
+    const Map& data = fact.find("data")->ref<Map>();
+    auto text = [&](const char* key) {
+      const Value* t = data.find(key);
+      return t && t->is_string() ? std::string(t->as_string()) : std::string();
+    };
+    std::string to = text("to").empty() ? "host" : text("to");
+    if (!text("as").empty()) to += " as " + text("as");
+    if (!text("when").empty()) to += " when " + text("when") + ", else host";
+    std::string at = text("where").empty() ? text("function") + "." + text("value") : text("where");
+    std::fprintf(stderr, "%s: %s -> %s%s%s\n", at.c_str(), text("operator").c_str(), to.c_str(),
+                 text("reason").empty() ? "" : ": ", text("reason").c_str());
+  }
+}
+
+}  // namespace
+
 void PassOptions::add_to(Command& app) {
   app.add_option("--constant", constants, "an input of the model that is a constant; repeatable")
       .type_name("NAME=FILE.npy");
@@ -61,10 +84,15 @@ void PassOptions::add_to(Command& app) {
   app.add_option("--disable", disable, "leave a pass out; repeatable").type_name("PASS");
   app.add_flag("--no-verify", no_verify, "do not verify after every pass");
   app.add_flag("--check-each", check_each, "run every state on generated inputs and compare it with the first");
+  app.add_flag("--report", report, "list where each operator went, and why");
+  app.add_flag("--no-fallback", no_fallback, "refuse what would stay on the host where the pipeline places operators");
+  app.add_option("--instrument", instruments, "a plugin that looks on while passes run; repeatable")
+      .type_name("PLUGIN");
   app.add_flag("-v,--verbose", verbose, "list the passes with their times on standard error");
 }
 
 Json with_check(Json report, const PassesResult& result) {
+  if (result.facts.is_array() && !result.facts.ref<Array>().empty()) report["facts"] = to_json(result.facts);
   if (!result.check.is_none()) report["check"] = to_json(result.check);
   return report;
 }
@@ -96,20 +124,28 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
   Node module = read_module(session, source, o.constants);
   if (nothing_left || (plan.is_array() && plan.ref<Array>().empty())) {
     if (!o.no_verify) session.verify(module);
-    return {module, module, b.array({}), plan, Value()};
+    return {module, module, b.array({}), plan, Value(), Value()};
   }
   Builder::Entries options{{"verify", Value(!o.no_verify)}, {"disable", b.array(disabled)}};
   if (!o.dump_dir.empty()) options.emplace_back("dump_dir", b.string(o.dump_dir));
   if (!o.stop_after.empty()) options.emplace_back("stop_after", b.string(o.stop_after));
   if (!start_from.empty()) options.emplace_back("start_from", b.string(start_from));
+  if (o.no_fallback) options.emplace_back("fallback", Value(false));
+  if (!o.instruments.empty()) {
+    std::vector<Value> ids;
+    for (const std::string& id : o.instruments) ids.push_back(b.string(id));
+    options.emplace_back("instruments", b.array(ids));
+  }
   if (o.check_each) options.emplace_back("check_each", Value(true));
   try {
     Map result = session.run_pipeline(module, plan, b.map(options));
     show_diagnostics(session.diagnostics(), common.json);
     if (o.verbose) show_records(*result.find("passes"));
+    const Value& facts = *result.find("facts");
+    if (o.report && !common.json) show_report(facts);
     const Value* check = result.find("check");
     if (check && !common.json) show_check(check->ref<Map>());
-    return {module, as_node(*result.find("module")), *result.find("passes"), plan, check ? *check : Value()};
+    return {module, as_node(*result.find("module")), *result.find("passes"), plan, facts, check ? *check : Value()};
   } catch (const Error&) {
     show_diagnostics(session.diagnostics(), common.json);
     throw;

@@ -14,6 +14,9 @@ struct PassOptions {
   Value locked;  // the stages of a lock, an array of {pass, options}, instead of the above
   bool no_verify = false;
   bool check_each = false;
+  bool no_fallback = false;
+  bool report = false;
+  std::vector<std::string> instruments;
   bool verbose = false;
 
   void add_to(Command& app);
@@ -25,6 +28,7 @@ struct PassesResult {
   Node module;
   Value records;  // an array of maps, see TnCompiler.run_pipeline
   Value plan;     // the whole pipeline, as run_pipeline takes it; the same for a run that goes on from a dump
+  Value facts;    // an array of maps {topic, from, data}; none when no pass ran
   Value check;    // likewise; none without --check-each
 };
 

@@ -48,6 +48,7 @@ SAME(offsetof(TnConstant, data), 24);
 SAME(offsetof(TnConstant, size), 32);
 SAME(offsetof(TnConstant, digest), 40);
 SAME(offsetof(TnKindSchema, slots), 40);
+SAME(offsetof(TnKindSchema, slot_vocabularies), 48);
 SAME(sizeof(TnSlotSchema), 16);
 
 SAME(sizeof(TnParam), 40);

@@ -3,7 +3,12 @@
 #include <tenon/compiler.h>
 #include <tenon/ext/arith.h>
 #include <tenon/ext/codegen.h>
+#include <tenon/ext/draft/instrument.h>
+#include <tenon/ext/draft/kind.h>
 #include <tenon/ext/draft/loader.h>
+#include <tenon/ext/draft/onnx_converter.h>
+#include <tenon/ext/draft/partitioner.h>
+#include <tenon/ext/plugins.h>
 #include <tenon/ext/executor.h>
 #include <tenon/ext/linker.h>
 #include <tenon/ext/op.h>
@@ -121,6 +126,15 @@ WORD(TnContext, 2, target);
 WORD(TnContext, 3, report);
 WORD(TnContext, 4, cancelled);
 WORD(TnContext, 5, signature);
+WORD(TnContext, 6, record);
+WORD(TnHostPlugins, 1, self);
+WORD(TnHostPlugins, 2, providers);
+WORD(TnHostPlugins, 3, open);
+WORD(TnPartitioner, 1, decide);
+WORD(TnKind, 1, lower);
+WORD(TnInstrument, 1, before_pass);
+WORD(TnInstrument, 2, after_pass);
+WORD(TnOnnxConverter, 1, convert);
 WORD(TnPass, 1, run_module);
 WORD(TnPass, 2, run_function);
 WORD(TnCodegen, 1, generate);

@@ -326,4 +326,4 @@ constexpr TnPass pass_table = {sizeof(TnPass), &run_module, nullptr};
 }  // namespace
 }  // namespace tenon
 
-TENON_PLUGIN(tenon::BrokenModules, "broken-modules", "0.1.0", {TN_PASS, &tenon::pass_table})
+TENON_PLUGIN(tenon::BrokenModules, tenon::pass_table)

@@ -115,7 +115,8 @@ class Host {
                       [](void*, const char*, TnValue* ret) {
                         *ret = TnValue{TN_NONE, 0, {0}};
                         return 0;
-                      }};
+                      },
+                      nullptr};
     Node found;
     session_.builder().walk(Value(graph_), [&](const Node& n) {
       if (n.is<ir::Call>()) found = n;

@@ -62,7 +62,8 @@ def build(name: str, output: pathlib.Path):
             is_cxx = source.suffix == ".cc"
             folder = output / name / f"zoo-{plugin}"
             folder.mkdir(parents=True, exist_ok=True)
-            subprocess.run([cxx if is_cxx else cc, "-std=c++20" if is_cxx else "-std=gnu11", f"-I{include}", *FLAGS, source, "-o",
+            subprocess.run([cxx if is_cxx else cc, "-std=c++20" if is_cxx else "-std=gnu11", f"-I{include}", *FLAGS,
+                            f'-DTENON_PLUGIN_ID="zoo-{plugin}"', '-DTENON_PLUGIN_VERSION="1.0.0"', source, "-o",
                             folder / f"zoo-{plugin}.so", *(libraries if is_cxx else [])], check=True)
             shutil.copy(HERE / "sources" / f"{plugin}.yaml", folder / "manifest.yaml")
 

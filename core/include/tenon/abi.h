@@ -22,6 +22,16 @@ extern "C" {
 #define TN_HAS(table, slot) \
   ((table)->size >= (size_t)((const char*)(&(table)->slot + 1) - (const char*)(table)) && (table)->slot != NULL)
 
+/* Objects are made by the host alone, through TnRuntime and TnHostIr: what one side allocates and the other reads would
+ * not survive a field that is appended. In C++, a declaration or `new` of one does not compile. */
+#if defined(__cplusplus) && !defined(TENON_MAKES_OBJECTS)
+#define TN_MADE_BY_HOST(Type) \
+  Type() = delete;            \
+  void* operator new(size_t) = delete;
+#else
+#define TN_MADE_BY_HOST(Type)
+#endif
+
 /* ---- Values ------------------------------------------------------------------------------------------------- */
 
 enum {
@@ -81,23 +91,27 @@ typedef struct TnValue {
 /* ---- Objects ------------------------------------------------------------------------------------------------ */
 
 typedef struct TnString { /* also bytes; data[size] is 0 */
+  TN_MADE_BY_HOST(TnString)
   TnObject header;
   const char* data;
   size_t size;
 } TnString;
 
 typedef struct TnShape {
+  TN_MADE_BY_HOST(TnShape)
   TnObject header;
   const int64_t* data;
   size_t size;
 } TnShape;
 
 typedef struct TnTensor {
+  TN_MADE_BY_HOST(TnTensor)
   TnObject header;
   DLTensor tensor;
 } TnTensor;
 
 typedef struct TnArray { /* immutable */
+  TN_MADE_BY_HOST(TnArray)
   TnObject header;
   const TnValue* data;
   size_t size;
@@ -109,6 +123,7 @@ typedef struct TnMapEntry {
 } TnMapEntry;
 
 typedef struct TnMap { /* immutable; entries are sorted by the bytes of their keys, keys are distinct */
+  TN_MADE_BY_HOST(TnMap)
   TnObject header;
   const TnMapEntry* data;
   size_t size;
@@ -118,6 +133,7 @@ typedef struct TnMap { /* immutable; entries are sorted by the bytes of their ke
 typedef int (*TnCall)(void* self, const TnValue* args, int32_t n, TnValue* ret);
 
 typedef struct TnFunction {
+  TN_MADE_BY_HOST(TnFunction)
   TnObject header;
   TnCall call;
   void* reserved; /* null */
@@ -149,6 +165,7 @@ enum {
 };
 
 typedef struct TnError {
+  TN_MADE_BY_HOST(TnError)
   TnObject header;
   int32_t code;
   int32_t reserved;

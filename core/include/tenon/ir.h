@@ -12,12 +12,14 @@ extern "C" {
 #endif
 
 typedef struct TnSpan { /* lines and columns from 1; the end is past the last character; 0 when unknown */
+  TN_MADE_BY_HOST(TnSpan)
   TnObject header;
   const char* source; /* file name */
   int32_t line, column, end_line, end_column;
 } TnSpan;
 
 typedef struct TnNode {
+  TN_MADE_BY_HOST(TnNode)
   TnObject header; /* type index TN_NODE */
   uint32_t kind;
   uint32_t depth; /* 1 + the greatest depth below; at most Limits.depth (4096) */
@@ -30,6 +32,7 @@ typedef struct TnNode {
 
 /* Bytes that the IR refers to and never holds. `data` is readable while the object lives. */
 typedef struct TnConstant {
+  TN_MADE_BY_HOST(TnConstant)
   TnObject header;
   const void* data;
   uint64_t size;
@@ -57,6 +60,7 @@ typedef struct TnKindSchema {
   uint32_t slot_count;
   uint32_t vocabulary; /* TN_IR_VOCABULARY that brought the kind */
   const TnSlotSchema* slots;
+  const uint32_t* slot_vocabularies; /* for each slot, the TN_IR_VOCABULARY that brought it */
 } TnKindSchema;
 
 /* Called for each node. Returns 0 to go on, 1 not to enter below this node, -1 to stop with `*ret` owning an error. */

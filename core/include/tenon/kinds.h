@@ -22,7 +22,11 @@
 #define TENON_KINDS_H
 
 /* Raised by one whenever a kind or a slot is added. */
-#define TN_IR_VOCABULARY 1u
+#define TN_IR_VOCABULARY 2u
+
+/* What came after vocabulary 1, one row each: R(namespace, Kind, slot, vocabulary). A module that uses such a slot, off
+ * its default, is converted down for a plugin that consumes less, or the plugin is not run. */
+#define TN_NEWER_SLOTS(R) R(tir, For, step, 2)
 
 enum { /* flags of a kind */
   TN_KIND_EXPR = 1u,
@@ -30,7 +34,11 @@ enum { /* flags of a kind */
   TN_KIND_TYPE = 4u,
   TN_KIND_SCOPE = 8u,
   TN_KIND_IDENTITY = 16u, /* equal by pointer, paired at its definition */
-  TN_KIND_FUNCTION = 32u  /* may stand in a module's table of functions */
+  TN_KIND_FUNCTION = 32u, /* may stand in a module's table of functions */
+  /* Of kinds that plugins declare (ext/draft/kind.h): */
+  TN_KIND_GRAPH = 64u,  /* of the graph level */
+  TN_KIND_READS = 128u, /* what it does depends on memory */
+  TN_KIND_WRITES = 256u /* it may change memory; with READS, anything */
 };
 
 #define TN_BINARY(K, S, E, number, Name) K(number, tir, Name, 1, EXPR) S(type, Any, USE) S(a, Node, USE) S(b, Node, USE) E()
@@ -74,7 +82,7 @@ enum { /* flags of a kind */
       S(strides, Array, SHAPES) S(elem_offset, Any, SHAPES) S(scope, Str, USE) S(attrs, Map, USE) E()                   \
   /* Statements. */                                                                                                    \
   K(128, tir, For, 1, STMT | SCOPE) S(min, Node, USE) S(extent, Node, USE) S(loop_kind, Int, USE) S(thread, Str, USE)        \
-      S(annotations, Map, USE) S(loop_var, Node, DEF) S(body, Node, USE) E()                                           \
+      S(annotations, Map, USE) S(loop_var, Node, DEF) S(body, Node, USE) S(step, Any, USE) E()                         \
   K(129, tir, While, 1, STMT | SCOPE) S(condition, Node, USE) S(body, Node, USE) E()                                    \
   K(130, tir, IfThenElse, 1, STMT) S(condition, Node, USE) S(then_case, Node, USE) S(else_case, Any, USE) E()           \
   K(131, tir, Seq, 1, STMT | SCOPE) S(stmts, Array, USE) E()                                                            \

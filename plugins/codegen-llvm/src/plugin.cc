@@ -11,7 +11,7 @@ namespace {
 
 struct CodegenLlvm : PluginInstance {
   explicit CodegenLlvm(const TnHost* host) : PluginInstance(host) { initialize_llvm(); }
-  const TnHostArith* arith() const { return service<TnHostArith>(TN_HOST_ARITH); }
+  const TnHostArith* arith() const { return &service<TnHostArith>().required(); }
 };
 
 const Value& target_of(const TnContext* context) {
@@ -114,11 +114,10 @@ int load(void* instance, const TnContext* context, const TnNode* module, const T
   });
 }
 
-constexpr TnCodegen kCodegen = {sizeof(TnCodegen), &generate};
-constexpr TnExecutor kExecutor = {sizeof(TnExecutor), &load};
+constexpr auto kCodegen = make_table<TnCodegen>(&generate);
+constexpr auto kExecutor = make_table<TnExecutor>(&load);
 
 }  // namespace
 }  // namespace tenon::backend
 
-TENON_PLUGIN(tenon::backend::CodegenLlvm, "codegen-llvm", "0.1.0", {TN_CODEGEN, &tenon::backend::kCodegen},
-             {TN_EXECUTOR, &tenon::backend::kExecutor})
+TENON_PLUGIN(tenon::backend::CodegenLlvm, tenon::backend::kCodegen, tenon::backend::kExecutor)

@@ -13,7 +13,7 @@ namespace {
 
 struct DispatchLibrary : PluginInstance {
   explicit DispatchLibrary(const TnHost* host)
-      : PluginInstance(host), ops(service<TnHostOps>(TN_HOST_OPS)), arith(service<TnHostArith>(TN_HOST_ARITH)) {}
+      : PluginInstance(host), ops(&service<TnHostOps>().required()), arith(&service<TnHostArith>().required()) {}
   const TnHostOps* ops;
   const TnHostArith* arith;
 };
@@ -109,4 +109,4 @@ constexpr TnPass table = function_passes<DispatchLibrary, rows>();
 }  // namespace
 }  // namespace tenon
 
-TENON_PLUGIN(tenon::DispatchLibrary, "dispatch-library", "0.1.0", {TN_PASS, &tenon::table})
+TENON_PLUGIN(tenon::DispatchLibrary, tenon::table)

@@ -68,7 +68,7 @@ bool is_public(const Node& function) {
 
 Value load_module(EvalInterp& self, const ir::Module& module, const Map& imports, const TnValue* options,
                   const TnContext* context) {
-  const auto* ops = self.service<TnHostOps>(TN_HOST_OPS);
+  const auto* ops = &self.service<TnHostOps>().required();
   const auto program = compile_program(self.builder(), module, imports, read_options(options), ops, context);
   Builder::Entries entries;
   for (const auto& [name, code] : program->functions)
@@ -89,8 +89,8 @@ int load(void* instance, const TnContext* context, const TnNode* module, const T
   });
 }
 
-constexpr TnExecutor executor_table = {sizeof(TnExecutor), &load};
+constexpr auto executor_table = make_table<TnExecutor>(&load);
 
 }  // namespace
 
-TENON_PLUGIN(EvalInterp, "eval-interp", "0.1.0", {TN_EXECUTOR, &executor_table})
+TENON_PLUGIN(EvalInterp, executor_table)

@@ -328,11 +328,15 @@ Node Importer::given_constant(const ValueInfo& info, const Node& param) {
 void Importer::convert(const OnnxNode& n) {
   node_ = &n;
   auto opset = model_.opsets.find(n.domain == "ai.onnx" ? "" : n.domain);
-  if (!n.domain.empty() && n.domain != "ai.onnx")
-    refuse(TN_ERROR_UNSUPPORTED, "operators of the domain '" + n.domain + "' have no converter here");
-  if (opset == model_.opsets.end())
+  bool foreign = !n.domain.empty() && n.domain != "ai.onnx";
+  if (opset == model_.opsets.end() && !foreign)
     refuse(TN_ERROR_CORRUPT, "the model does not say which version of the operators it uses");
-  opset_ = opset->second;
+  opset_ = opset == model_.opsets.end() ? 1 : opset->second;
+  if (foreign) {
+    if (convert_elsewhere(n)) return;
+    refuse(TN_ERROR_UNSUPPORTED, "operators of the domain '" + n.domain + "' have no converter here",
+           "a plugin that provides tenon.onnx_converter/1 for the domain converts them");
+  }
   if (opset_ < kOldestOpset || opset_ > kNewestOpset)
     refuse(TN_ERROR_UNSUPPORTED,
            "opset " + std::to_string(opset_) + " is not supported: " + std::to_string(kOldestOpset) + " to " +
@@ -341,6 +345,7 @@ void Importer::convert(const OnnxNode& n) {
   for (const auto* table : {&elementwise_converters(), &layer_converters(), &shape_converters()})
     for (const Converter& row : *table)
       if (n.op == row.op) return row.convert(*this);
+  if (convert_elsewhere(n)) return;
   refuse(TN_ERROR_UNSUPPORTED,
          "the operator " + n.op + " of the domain ai.onnx (opset " + std::to_string(opset_) + ") has no converter");
 }

@@ -14,7 +14,7 @@ namespace tenon::onnx {
 
 struct FrontendOnnx : PluginInstance {
   explicit FrontendOnnx(const TnHost* host)
-      : PluginInstance(host), ops(service<TnHostOps>(TN_HOST_OPS)), arith(service<TnHostArith>(TN_HOST_ARITH)) {}
+      : PluginInstance(host), ops(&service<TnHostOps>().required()), arith(&service<TnHostArith>().required()) {}
   const TnHostOps* ops;
   const TnHostArith* arith;
 };
@@ -84,6 +84,9 @@ class Importer {
 
  private:
   void convert(const OnnxNode& n);
+  // Whether a plugin converted the node (foreign.cc).
+  bool convert_elsewhere(const OnnxNode& n);
+  Value attribute_value(const std::string& name, const Attribute& a);
   Node variable(const Node& value, std::string_view name);
   Node constant(const TensorData& t);
   Node constant_of(const TnConstant* bytes, DLDataType dtype, const std::vector<int64_t>& dims);

@@ -8,9 +8,9 @@ int import(void* instance, const TnContext* context, const TnModelSource* source
   return guard(self.runtime(), ret, [&] { return Importer(self, context, source).run(); });
 }
 
-constexpr TnFrontend table = {sizeof(TnFrontend), &import};
+constexpr auto table = make_table<TnFrontend>(&import);
 
 }  // namespace
 }  // namespace tenon::onnx
 
-TENON_PLUGIN(tenon::onnx::FrontendOnnx, "frontend-onnx", "0.1.0", {TN_FRONTEND, &tenon::onnx::table})
+TENON_PLUGIN(tenon::onnx::FrontendOnnx, tenon::onnx::table)

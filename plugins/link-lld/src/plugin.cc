@@ -161,9 +161,9 @@ int link(void* instance, const TnContext*, const TnValue* objects, const char* o
   });
 }
 
-constexpr TnLinker table = {sizeof(TnLinker), &link};
+constexpr auto table = make_table<TnLinker>(&link);
 
 }  // namespace
 }  // namespace tenon
 
-TENON_PLUGIN(tenon::LinkLld, "link-lld", "0.1.0", {TN_LINKER, &tenon::table})
+TENON_PLUGIN(tenon::LinkLld, tenon::table)

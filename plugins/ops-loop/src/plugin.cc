@@ -64,8 +64,8 @@ int evaluate(void* instance, const TnContext*, const TnNode* call, const TnValue
   return guard(self.runtime(), ret, [&] { return evaluate_op(Builder::borrow(call).to<ir::Call>(), args, n); });
 }
 
-constexpr TnOp op_table = {sizeof(TnOp), nullptr, nullptr, &evaluate};
+constexpr auto op_table = make_table<TnOp>(nullptr, nullptr, &evaluate);
 
 }  // namespace
 
-TENON_PLUGIN(OpsLoop, "ops-loop", "0.1.0", {TN_OP, &op_table})
+TENON_PLUGIN(OpsLoop, op_table)

@@ -90,4 +90,4 @@ constexpr TnOp table = op_table<OpsRelax, definitions>();
 }  // namespace
 }  // namespace tenon::ops
 
-TENON_PLUGIN(tenon::ops::OpsRelax, "ops-relax", "0.1.0", {TN_OP, &tenon::ops::table})
+TENON_PLUGIN(tenon::ops::OpsRelax, tenon::ops::table)

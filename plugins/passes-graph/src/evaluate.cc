@@ -16,8 +16,8 @@ Evaluator::Evaluator(PassesGraph& self, const PassArgs& args, const ir::Module& 
       args_(args),
       b_(self.builder()),
       module_(module),
-      execute_(self.service<TnHostExecute>(TN_HOST_EXECUTE)),
-      constants_(self.service<TnHostConstants>(TN_HOST_CONSTANTS)) {
+      execute_(&self.service<TnHostExecute>().required()),
+      constants_(&self.service<TnHostConstants>().required()) {
   if (!execute_ || !constants_)
     throw Error(TN_ERROR_UNSUPPORTED, "the host offers no " +
                                           std::string(execute_ ? TN_HOST_CONSTANTS : TN_HOST_EXECUTE) +

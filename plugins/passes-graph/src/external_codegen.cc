@@ -106,9 +106,6 @@ class ExternalCodegen {
   }
 
   Value generate(const std::string& codegen, const std::vector<std::string>& names) const {
-    auto* service = self_.service<TnHostCodegen>(TN_HOST_CODEGEN);
-    if (!service || !TN_HAS(service, generate))
-      throw Error(TN_ERROR_UNSUPPORTED, "this host offers no " TN_HOST_CODEGEN);
     const Value* all = args_.options.find("codegen_options");
     const Value* own = all && all->is_map() ? all->ref<Map>().find(codegen) : nullptr;
     Value options = own ? *own : Value(b_.map({}));
@@ -117,9 +114,8 @@ class ExternalCodegen {
                   "write codegen_options: {" + codegen + ": {...}}");
     Node module = module_of(names);
     try {
-      return tenon::call([&](TnValue* ret) {
-        return service->generate(service->self, codegen.c_str(), module.get(), options.ptr(), ret);
-      });
+      return self_.service<TnHostCodegen>().call<&TnHostCodegen::generate>(codegen.c_str(), module.get(),
+                                                                           options.ptr());
     } catch (const Error& e) {
       std::string list;
       for (const std::string& n : names) list += (list.empty() ? "'" : ", '") + n + "'";

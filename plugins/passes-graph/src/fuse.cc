@@ -28,7 +28,7 @@ class Fuser {
       : b_(self.builder()),
         module_(module.to<ir::Module>()),
         ops_(self.ops),
-        analysis_(b_, self.service<TnHostArith>(TN_HOST_ARITH), self.ops),
+        analysis_(b_, &self.service<TnHostArith>().required(), self.ops),
         max_operators_(static_cast<size_t>(std::max<int64_t>(args.number("max_operators"), 1))) {}
 
   Value run() {

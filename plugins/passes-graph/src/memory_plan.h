@@ -49,7 +49,7 @@ class MemoryPlan {
         module_(module),
         written_(written),
         options_(options),
-        table_(self.service<TnHostArith>(TN_HOST_ARITH)) {}
+        table_(&self.service<TnHostArith>().required()) {}
 
   // Of a host function. Later calls begin anew.
   void make(const tir::PrimFunc& f);

@@ -277,7 +277,7 @@ class MergeFused {
         args_(args),
         b_(self.builder()),
         module_(module.to<ir::Module>()),
-        analysis_(b_, self.service<TnHostArith>(TN_HOST_ARITH), self.ops) {}
+        analysis_(b_, &self.service<TnHostArith>().required(), self.ops) {}
 
   Value run() {
     std::map<std::string, std::string> refused;

@@ -8,7 +8,7 @@ namespace tenon::graph {
 
 struct PassesGraph : PluginInstance {
   explicit PassesGraph(const TnHost* host)
-      : PluginInstance(host), ops(service<TnHostOps>(TN_HOST_OPS)), arith(service<TnHostArith>(TN_HOST_ARITH)) {}
+      : PluginInstance(host), ops(&service<TnHostOps>().required()), arith(&service<TnHostArith>().required()) {}
   const TnHostOps* ops;
   const TnHostArith* arith;
 };

@@ -28,4 +28,4 @@ constexpr TnPass table = all_passes<PassesGraph, module_rows, function_rows>();
 }  // namespace
 }  // namespace tenon::graph
 
-TENON_PLUGIN(tenon::graph::PassesGraph, "passes-graph", "0.1.0", {TN_PASS, &tenon::graph::table})
+TENON_PLUGIN(tenon::graph::PassesGraph, tenon::graph::table)

@@ -83,7 +83,7 @@ class Inliner {
   Inliner(PassesLoop& self, const tir::PrimFunc& f)
       : b_(self.builder()),
         table_(self.arith()),
-        analysis_(b_, self.arith(), self.service<TnHostOps>(TN_HOST_OPS)),
+        analysis_(b_, self.arith(), &self.service<TnHostOps>().required()),
         f_(f) {}
 
   Node run() {

@@ -20,4 +20,4 @@ constexpr TnPass kTable = function_passes<PassesLoop, kPasses>();
 }  // namespace
 }  // namespace tenon::loop
 
-TENON_PLUGIN(tenon::loop::PassesLoop, "passes-loop", "0.1.0", {TN_PASS, &tenon::loop::kTable})
+TENON_PLUGIN(tenon::loop::PassesLoop, tenon::loop::kTable)

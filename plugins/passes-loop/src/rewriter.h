@@ -14,7 +14,7 @@ namespace tenon::loop {
 
 struct PassesLoop : PluginInstance {
   using PluginInstance::PluginInstance;
-  const TnHostArith* arith() const { return service<TnHostArith>(TN_HOST_ARITH); }
+  const TnHostArith* arith() const { return &service<TnHostArith>().required(); }
 };
 
 // Rebuilds a tree from the top, so that a derived class knows what stands around a node. Nodes whose children do not

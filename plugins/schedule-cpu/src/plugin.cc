@@ -10,4 +10,4 @@ constexpr TnPass kTable = function_passes<ScheduleCpu, kPasses>();
 }  // namespace
 }  // namespace tenon::cpu
 
-TENON_PLUGIN(tenon::cpu::ScheduleCpu, "schedule-cpu", "0.1.0", {TN_PASS, &tenon::cpu::kTable})
+TENON_PLUGIN(tenon::cpu::ScheduleCpu, tenon::cpu::kTable)

@@ -16,8 +16,8 @@ namespace tenon::cpu {
 
 struct ScheduleCpu : PluginInstance {
   using PluginInstance::PluginInstance;
-  const TnHostArith* arith() const { return service<TnHostArith>(TN_HOST_ARITH); }
-  const TnHostOps* ops() const { return service<TnHostOps>(TN_HOST_OPS); }
+  const TnHostArith* arith() const { return &service<TnHostArith>().required(); }
+  const TnHostOps* ops() const { return &service<TnHostOps>().required(); }
 };
 
 // ---- The machine, as far as a register tile goes

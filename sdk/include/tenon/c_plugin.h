@@ -1,9 +1,11 @@
 /* Plugins in C: what every instance holds, and the entry made from a list of capabilities.
  *
- *   static const TnPass pass_table = {sizeof(TnPass), NULL, &run_function};
- *   TENON_C_PLUGIN("com.vendor.thing", "1.0.0", {TN_PASS, &pass_table})
+ *   static const TnPass pass_table = TENON_TABLE(TnPass, NULL, &run_function);
+ *   TENON_C_PLUGIN({TN_PASS, &pass_table})
  *
- * The slots are called with the TnInstance that `create` made. */
+ * The slots are called with the TnInstance that `create` made. Nobody writes a size or a version: id and version come from the
+ * manifest, as tenon_add_plugin defines TENON_PLUGIN_ID and TENON_PLUGIN_VERSION. A plugin with an instance of its own uses
+ * TENON_C_PLUGIN_OF(&create, &destroy, &capability). */
 #ifndef TENON_SDK_C_PLUGIN_H
 #define TENON_SDK_C_PLUGIN_H
 
@@ -11,6 +13,18 @@
 #include <string.h>
 #include <tenon/ir.h>
 #include <tenon/runtime.h>
+
+/* A table with its size. */
+#define TENON_TABLE(Type, ...) {sizeof(Type), __VA_ARGS__}
+/* A service of the host; null when it has none: check it. TN_HAS says whether it has a slot that was appended later. */
+#define TENON_SERVICE(host, Type, id) ((const Type*)(host)->service((host)->self, id))
+
+#define TENON_C_PLUGIN_OF(create, destroy, capability)                                                     \
+  static const TnPlugin tenon_plugin_table = {sizeof(TnPlugin),     TN_ABI_VERSION, TN_IR_VOCABULARY,      \
+                                              TENON_PLUGIN_ID,      TENON_PLUGIN_VERSION,                  \
+                                              create,               destroy,        capability};           \
+  TN_EXPORT const TnPlugin* tenon_plugin(void);                                                            \
+  TN_EXPORT const TnPlugin* tenon_plugin(void) { return &tenon_plugin_table; }
 
 typedef struct TnInstance {
   const TnHost* host;
@@ -28,7 +42,11 @@ static inline int tn_instance_create(const TnHost* host, void** instance, TnValu
   if (!self) return host->runtime->error(TN_ERROR_OUT_OF_MEMORY, "out of memory", NULL, NULL, NULL, ret);
   self->host = host;
   self->runtime = host->runtime;
-  self->ir = (const TnHostIr*)host->service(host->self, TN_HOST_IR);
+  self->ir = TENON_SERVICE(host, TnHostIr, TN_HOST_IR);
+  if (!self->ir) {
+    free(self);
+    return host->runtime->error(TN_ERROR_UNSUPPORTED, "this host offers no " TN_HOST_IR, NULL, "upgrade Tenon", NULL, ret);
+  }
   *instance = self;
   return 0;
 }
@@ -56,7 +74,7 @@ static inline const TnNode* tn_node_of_kind(const TnValue* v, uint32_t kind) {
   return n && n->kind == kind ? n : NULL;
 }
 
-#define TENON_C_PLUGIN(plugin_id, plugin_version, ...)                                         \
+#define TENON_C_PLUGIN(...)                                                                    \
   static const void* tenon_plugin_capability(void* instance, const char* id) {                 \
     static const TnCapability capabilities[] = {__VA_ARGS__};                                  \
     (void)instance;                                                                            \
@@ -64,10 +82,6 @@ static inline const TnNode* tn_node_of_kind(const TnValue* v, uint32_t kind) {
       if (strcmp(capabilities[i].id, id) == 0) return capabilities[i].table;                   \
     return NULL;                                                                               \
   }                                                                                            \
-  static const TnPlugin tenon_plugin_table = {                                                 \
-      sizeof(TnPlugin),    TN_ABI_VERSION, TN_IR_VOCABULARY,        plugin_id, plugin_version, \
-      &tn_instance_create, &free,          &tenon_plugin_capability};                          \
-  TN_EXPORT const TnPlugin* tenon_plugin(void);                                                \
-  TN_EXPORT const TnPlugin* tenon_plugin(void) { return &tenon_plugin_table; }
+  TENON_C_PLUGIN_OF(&tn_instance_create, &free, &tenon_plugin_capability)
 
 #endif

@@ -38,7 +38,7 @@ class Compute {
       : b(plugin.builder()),
         call_(call.to<ir::Call>()),
         want_(want),
-        arith_(plugin.service<TnHostArith>(TN_HOST_ARITH)),
+        arith_(&plugin.service<TnHostArith>().required()),
         op_(call_.op().to<ir::Op>().id()) {
     for (const Node& arg : nodes(call_.args())) add_argument(arg);
   }

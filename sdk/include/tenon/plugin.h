@@ -1,29 +1,67 @@
-// The C++ side of a plugin: what it is (TENON_PLUGIN) and the services of the host that it was given.
+// The C++ side of a plugin: what it is (TENON_PLUGIN), the services of the host, and what other plugins offer.
 //
 //   struct MyPlugin : tenon::PluginInstance { using PluginInstance::PluginInstance; ... };
-//   TENON_PLUGIN(MyPlugin, "com.vendor.thing", "1.0.0", {"tenon.pass/1", &pass_table})
+//   TENON_PLUGIN(MyPlugin, pass_table, codegen_table)
+//
+// Id and version come from the manifest: tenon_add_plugin defines TENON_PLUGIN_ID and TENON_PLUGIN_VERSION.
 #ifndef TENON_SDK_PLUGIN_H
 #define TENON_SDK_PLUGIN_H
 
+#include <tenon/capability.h>
 #include <tenon/cxx/builder.h>
-#include <tenon/ext/arith.h>
-#include <tenon/ext/context.h>
-#include <tenon/ext/op.h>
 
 namespace tenon {
+
+// A plugin that provides a capability, as its manifest tells; nothing is loaded before `open`.
+template <SizedTable Table>
+class Provider {
+ public:
+  Provider(const TnHost* host, std::string plugin, Map entry)
+      : host_(host), plugin_(std::move(plugin)), entry_(std::move(entry)) {}
+  const std::string& plugin() const { return plugin_; }
+  std::string_view version() const { return entry_.find("version")->as_string(); }
+  // What its manifest says about the capability under `offers`; an empty map when nothing.
+  Map offer() const {
+    const Value* v = entry_.find("offer");
+    return v && v->is_map() ? v->ref<Map>() : Map();
+  }
+  // The capability; the slots get the provider's instance first. Throws when the plugin cannot be loaded.
+  TableRef<Table> open() const {
+    TnProvided provided{nullptr, nullptr};
+    auto* plugins = static_cast<const TnHostPlugins*>(host_->service(host_->self, TN_HOST_PLUGINS));
+    TableRef<TnHostPlugins>(plugins, plugins ? plugins->self : nullptr)
+        .template call<&TnHostPlugins::open>(plugin_.c_str(), CapabilityId<Table>::value, &provided);
+    return {provided.table, provided.instance};
+  }
+
+ private:
+  const TnHost* host_;
+  std::string plugin_;
+  Map entry_;
+};
 
 // What every instance holds. A plugin derives from it and adds its own state.
 class PluginInstance {
  public:
-  explicit PluginInstance(const TnHost* host) : host_(host), b_(host->runtime, service<TnHostIr>(TN_HOST_IR)) {}
+  explicit PluginInstance(const TnHost* host) : host_(host), b_(host->runtime, &service<TnHostIr>().required()) {}
 
   const TnHost* host() const { return host_; }
   const TnRuntime* runtime() const { return host_->runtime; }
   const Builder& builder() const { return b_; }
-  // A service table; null when the host (or another plugin) does not offer it.
-  template <class Table>
-  const Table* service(const char* id) const {
-    return static_cast<const Table*>(host_->service(host_->self, id));
+  // A service of the host:  service<TnHostOps>().call<&TnHostOps::find>("relax.add").
+  template <SizedTable Table>
+  TableRef<Table> service() const {
+    auto* table = static_cast<const Table*>(host_->service(host_->self, CapabilityId<Table>::value));
+    return {table, table ? table->self : nullptr};
+  }
+  // The plugins that provide a capability, in the order of preference.
+  template <SizedTable Table>
+  std::vector<Provider<Table>> providers() const {
+    Value found = service<TnHostPlugins>().call<&TnHostPlugins::providers>(CapabilityId<Table>::value);
+    std::vector<Provider<Table>> out;
+    for (const Value& v : found.ref<Array>())
+      out.emplace_back(host_, std::string(v.ref<Map>().find("plugin")->as_string()), v.ref<Map>());
+    return out;
   }
 
  private:
@@ -31,9 +69,24 @@ class PluginInstance {
   Builder b_;
 };
 
-struct Capability {
-  const char* id;
-  const void* table;
+// What a compile-side slot is called with besides its subject.
+struct CallArgs {
+  const TnContext* context;
+  const Map& options;  // complete: defaults are filled in
+  const Value* find(std::string_view option) const { return options.find(option); }
+  bool flag(std::string_view option) const { return find(option) && find(option)->as_bool(); }
+  int64_t number(std::string_view option) const { return find(option) ? find(option)->as_int() : 0; }
+  std::string_view text(std::string_view option) const { return find(option) ? find(option)->as_string() : ""; }
+  const Map& target() const { return Value::view(*context->target).ref<Map>(); }
+  // A diagnostic for the user that does not end the call.
+  void report(int32_t severity, const std::string& message, const TnSpan* span = nullptr,
+              const std::string& hint = {}) const {
+    context->report(context->self, severity, message.c_str(), span, hint.empty() ? nullptr : hint.c_str());
+  }
+  // A fact for the user's report; hosts that do not know `record` do without.
+  void record(const char* topic, const Value& data) const {
+    if (TN_HAS(context, record)) context->record(context->self, topic, data.ptr());
+  }
 };
 
 // The C slots of a plugin whose instances are of class Instance.
@@ -48,10 +101,17 @@ struct PluginEntry {
   static void destroy(void* instance) { delete static_cast<Instance*>(instance); }
 };
 
+// The fence of a slot: f(Instance&) -> Value, its exceptions turned into errors.
+template <class Instance, class F>
+int slot(void* instance, TnValue* ret, F&& f) {
+  auto& self = *static_cast<Instance*>(instance);
+  return guard(self.runtime(), ret, [&]() -> Value { return f(self); });
+}
+
 }  // namespace tenon
 
-// Declares the plugin: its instance class, id, version, and its capabilities as {id, table} pairs.
-#define TENON_PLUGIN(Instance, plugin_id, plugin_version, ...)                            \
+// Declares the plugin: its instance class and the tables of its capabilities.
+#define TENON_PLUGIN(Instance, ...)                                                       \
   static const void* tenon_plugin_capability(void*, const char* id) {                     \
     static constexpr tenon::Capability capabilities[] = {__VA_ARGS__};                    \
     for (const tenon::Capability& c : capabilities)                                       \
@@ -61,8 +121,8 @@ struct PluginEntry {
   static constexpr TnPlugin tenon_plugin_table = {sizeof(TnPlugin),                       \
                                                   TN_ABI_VERSION,                         \
                                                   TN_IR_VOCABULARY,                       \
-                                                  plugin_id,                              \
-                                                  plugin_version,                         \
+                                                  TENON_PLUGIN_ID,                        \
+                                                  TENON_PLUGIN_VERSION,                   \
                                                   &tenon::PluginEntry<Instance>::create,  \
                                                   &tenon::PluginEntry<Instance>::destroy, \
                                                   &tenon_plugin_capability};              \

@@ -20,6 +20,7 @@
 #include <tenon/ext/arith.h>
 #include <tenon/ext/op.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -91,6 +92,9 @@ class PatternMatcher {
   // All matches, disjoint: those of an earlier pattern go before those of a later one, then in the order of the
   // program.
   std::vector<PatternMatch> find_all(const std::vector<GraphPattern>& patterns) const;
+  // The same of the matches that `accept` wants; what it refuses is left to later patterns.
+  std::vector<PatternMatch> find_all(const std::vector<GraphPattern>& patterns,
+                                     const std::function<bool(const PatternMatch&)>& accept) const;
 
  private:
   struct Search;

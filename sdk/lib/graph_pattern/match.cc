@@ -259,6 +259,11 @@ std::optional<PatternMatch> PatternMatcher::match(const GraphPattern& pattern, c
 }
 
 std::vector<PatternMatch> PatternMatcher::find_all(const std::vector<GraphPattern>& patterns) const {
+  return find_all(patterns, [](const PatternMatch&) { return true; });
+}
+
+std::vector<PatternMatch> PatternMatcher::find_all(const std::vector<GraphPattern>& patterns,
+                                                   const std::function<bool(const PatternMatch&)>& accept) const {
   std::vector<PatternMatch> out;
   std::set<const TnNode*> taken;
   for (const GraphPattern& pattern : patterns)
@@ -267,7 +272,7 @@ std::vector<PatternMatch> PatternMatcher::find_all(const std::vector<GraphPatter
       if (!m) continue;
       bool is_free = true;
       for (const Node& n : m->bindings) is_free = is_free && !taken.contains(n.get());
-      if (!is_free) continue;
+      if (!is_free || !accept(*m)) continue;
       for (const Node& n : m->bindings) taken.insert(n.get());
       out.push_back(std::move(*m));
     }

@@ -42,6 +42,17 @@ const Row kRows[] = {
      [](OnnxModel& m) { m.activation = OnnxModel::node("FusedRelu", {"c"}, {"r"}, "act1", {}, "com.vendor"); }},
     {"a nameless operator of a vendor",
      [](OnnxModel& m) { m.activation = OnnxModel::node("FusedRelu", {"c"}, {"r"}, "", {}, "com.vendor"); }},
+    // Converters of plugins: tests/plugins/contract-probe
+    {"an operator that a plugin converts",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("AddTwice", {"c", "c"}, {"r"}, "twice", {}, "com.example"); }},
+    {"an operator that it does not convert",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("AddThrice", {"c", "c"}, {"r"}, "thrice", {}, "com.example"); }},
+    {"a converter that returns too much",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("TwoOutputs", {"c"}, {"r"}, "two", {}, "com.example"); }},
+    {"a converter that returns no expression",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("NoExpression", {"c"}, {"r"}, "none", {}, "com.example"); }},
+    {"a converter that misses an input",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("AddTwice", {"c"}, {"r"}, "twice", {}, "com.example"); }},
     // The graph
     {"an input that nothing computes",
      [](OnnxModel& m) { m.activation = OnnxModel::node("Relu", {"cc"}, {"r"}, "relu0", {}); }},

@@ -71,4 +71,4 @@ constexpr TnPass pass_table = all_passes<WrongPasses, module_rows, function_rows
 }  // namespace
 }  // namespace tenon
 
-TENON_PLUGIN(tenon::WrongPasses, "wrong-passes", "0.1.0", {TN_PASS, &tenon::pass_table})
+TENON_PLUGIN(tenon::WrongPasses, tenon::pass_table)

@@ -19,4 +19,4 @@ constexpr TnOp table = op_table<Zoo, rows>();
 }  // namespace
 }  // namespace tenon
 
-TENON_PLUGIN(tenon::Zoo, "zoo-op", "1.0.0", {TN_OP, &tenon::table})
+TENON_PLUGIN(tenon::Zoo, tenon::table)

@@ -1,6 +1,6 @@
 // The analyzer of integer expressions as a C++ object over "tenon.host.arith/1" (ext/arith.h says what it promises).
 //
-//   Arith arith(builder, service<TnHostArith>(TN_HOST_ARITH));
+//   Arith arith(builder, &service<TnHostArith>().required());
 //   arith.bind_range(i, b.imm(0), n);
 //   { auto inside = arith.assume(b.lt(i, m)); e = arith.simplify(e); }
 #ifndef TENON_CXX_ARITH_H

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tenon/ext/pass.h>
-#include <tenon/runtime.h>
+#include <tenon/c_plugin.h>
 
 typedef struct Order { /* the instance: what the host gave to `create` */
   const TnRuntime* runtime;
@@ -131,13 +131,17 @@ static int run_function(void* instance, const TnContext* context, const char* pa
 
 /* ---- The plugin ------------------------------------------------------------------------------------------------ */
 
-static const TnPass pass_table = {sizeof(TnPass), NULL, &run_function};
+static const TnPass pass_table = TENON_TABLE(TnPass, NULL, &run_function);
 
 static int create(const TnHost* host, void** instance, TnValue* ret) {
   Order* self = malloc(sizeof(Order));
   if (!self) return host->runtime->error(TN_ERROR_OUT_OF_MEMORY, "out of memory", NULL, NULL, NULL, ret);
   self->runtime = host->runtime;
-  self->ir = (const TnHostIr*)host->service(host->self, TN_HOST_IR);
+  self->ir = TENON_SERVICE(host, TnHostIr, TN_HOST_IR);
+  if (!self->ir) {
+    free(self);
+    return host->runtime->error(TN_ERROR_UNSUPPORTED, "this host offers no " TN_HOST_IR, NULL, "upgrade Tenon", NULL, ret);
+  }
   *instance = self;
   return 0;
 }
@@ -147,8 +151,4 @@ static const void* capability(void* instance, const char* id) {
   return strcmp(id, TN_PASS) == 0 ? &pass_table : NULL;
 }
 
-static const TnPlugin plugin = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, "com.example.order", "0.1.0",
-                                &create,          &free,          &capability};
-
-TN_EXPORT const TnPlugin* tenon_plugin(void);
-TN_EXPORT const TnPlugin* tenon_plugin(void) { return &plugin; }
+TENON_C_PLUGIN_OF(&create, &free, &capability)

@@ -78,5 +78,5 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
   return status;
 }
 
-static const TnCodegen codegen_table = {sizeof(TnCodegen), &generate};
-TENON_C_PLUGIN("@ID@", "0.1.0", {TN_CODEGEN, &codegen_table})
+static const TnCodegen codegen_table = TENON_TABLE(TnCodegen, &generate);
+TENON_C_PLUGIN({TN_CODEGEN, &codegen_table})

@@ -76,5 +76,5 @@ static int generate(void* instance, const TnContext*, const TnNode* module, cons
   });
 }
 
-static constexpr TnCodegen codegen_table = {sizeof(TnCodegen), &generate};
-TENON_PLUGIN(Plugin, "@ID@", "0.1.0", {TN_CODEGEN, &codegen_table})
+static constexpr auto codegen_table = make_table<TnCodegen>(&generate);
+TENON_PLUGIN(Plugin, codegen_table)

@@ -89,5 +89,5 @@ static int import_model(void* instance, const TnContext* context, const TnModelS
   return status;
 }
 
-static const TnFrontend frontend_table = {sizeof(TnFrontend), &import_model};
-TENON_C_PLUGIN("@ID@", "0.1.0", {TN_FRONTEND, &frontend_table})
+static const TnFrontend frontend_table = TENON_TABLE(TnFrontend, &import_model);
+TENON_C_PLUGIN({TN_FRONTEND, &frontend_table})

@@ -13,7 +13,7 @@ struct Plugin : PluginInstance {
 // Reads "input NAME EXTENT ..." and "NAME OPERATOR NAME ..."; the last line is the result.
 static Value read_model(const Plugin& self, const TnContext* context, const TnModelSource& source) {
   const Builder& b = self.builder();
-  const auto* ops = self.service<TnHostOps>(TN_HOST_OPS);
+  const auto* ops = &self.service<TnHostOps>().required();
   std::istringstream text(std::string(source.data, source.data_size));
   std::map<std::string, Node> values;
   std::vector<Node> params, bindings;
@@ -61,5 +61,5 @@ static int import_model(void* instance, const TnContext* context, const TnModelS
   return guard(self.runtime(), ret, [&] { return read_model(self, context, *source); });
 }
 
-static constexpr TnFrontend frontend_table = {sizeof(TnFrontend), &import_model};
-TENON_PLUGIN(Plugin, "@ID@", "0.1.0", {TN_FRONTEND, &frontend_table})
+static constexpr auto frontend_table = make_table<TnFrontend>(&import_model);
+TENON_PLUGIN(Plugin, frontend_table)

@@ -37,5 +37,5 @@ static int link_objects(void* instance, const TnContext* context, const TnValue*
   return 0;
 }
 
-static const TnLinker linker_table = {sizeof(TnLinker), &link_objects};
-TENON_C_PLUGIN("@ID@", "0.1.0", {TN_LINKER, &linker_table})
+static const TnLinker linker_table = TENON_TABLE(TnLinker, &link_objects);
+TENON_C_PLUGIN({TN_LINKER, &linker_table})

@@ -33,5 +33,5 @@ static int link_objects(void* instance, const TnContext*, const TnValue* objects
   });
 }
 
-static constexpr TnLinker linker_table = {sizeof(TnLinker), &link_objects};
-TENON_PLUGIN(Plugin, "@ID@", "0.1.0", {TN_LINKER, &linker_table})
+static constexpr auto linker_table = make_table<TnLinker>(&link_objects);
+TENON_PLUGIN(Plugin, linker_table)

@@ -63,5 +63,5 @@ static int compute(void* instance, const TnContext* context, const TnNode* call,
   return 0;
 }
 
-static const TnOp op_table = {sizeof(TnOp), &infer_type, &compute, NULL};
-TENON_C_PLUGIN("@ID@", "0.1.0", {TN_OP, &op_table})
+static const TnOp op_table = TENON_TABLE(TnOp, &infer_type, &compute, NULL);
+TENON_C_PLUGIN({TN_OP, &op_table})

@@ -19,4 +19,4 @@ static void swish(Compute& f) {
 
 static constexpr OpDefinition ops[] = {{"@ID@.swish", &swish}};
 static constexpr TnOp op_table_of_rows = op_table<Plugin, ops>();
-TENON_PLUGIN(Plugin, "@ID@", "0.1.0", {TN_OP, &op_table_of_rows})
+TENON_PLUGIN(Plugin, op_table_of_rows)

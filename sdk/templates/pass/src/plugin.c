@@ -26,5 +26,5 @@ static int run_function(void* instance, const TnContext* context, const char* pa
   return ir->rewrite(ir->self, &tree, &fold, NULL, ret);
 }
 
-static const TnPass pass_table = {sizeof(TnPass), NULL, &run_function};
-TENON_C_PLUGIN("@ID@", "0.1.0", {TN_PASS, &pass_table})
+static const TnPass pass_table = TENON_TABLE(TnPass, NULL, &run_function);
+TENON_C_PLUGIN({TN_PASS, &pass_table})

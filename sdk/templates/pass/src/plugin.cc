@@ -23,4 +23,4 @@ static Value fold_add_zero(Plugin& self, const PassArgs&, const Node& function) 
 
 static constexpr FunctionPass<Plugin> passes[] = {{"fold-add-zero", &fold_add_zero}};
 static constexpr TnPass pass_table = function_passes<Plugin, passes>();
-TENON_PLUGIN(Plugin, "@ID@", "0.1.0", {TN_PASS, &pass_table})
+TENON_PLUGIN(Plugin, pass_table)

@@ -1,7 +1,6 @@
 // Implements functions that compute relu(conv2d(x, w)): hands out the object of kernel.c and a table with the numbers
 // of each function, read from its IR.
-#include <tenon/ext/codegen.h>
-#include <tenon/plugin.h>
+#include <tenon/codegen_plugin.h>
 
 #include <algorithm>
 
@@ -116,48 +115,44 @@ struct Reader {
   }
 };
 
-int generate(void* instance, const TnContext*, const TnNode* module, const TnValue* options, TnValue* ret) {
-  auto& self = *static_cast<CodegenConv*>(instance);
-  return guard(self.runtime(), ret, [&]() -> Value {
-    const Builder& b = self.builder();
-    std::string fault(Value::view(*options).ref<Map>().find("fault")->as_string());
-    if (fault == "fails")
-      throw Error(TN_ERROR_UNSUPPORTED, "the vendor's compiler ran out of registers", {}, "use less");
-    std::vector<ConvRow> rows;
-    std::vector<Value> constants;
-    Builder::Entries exports;
-    for (const Map::Entry& e : Builder::borrow(module).to<ir::Module>().functions()) {
-      auto& f = as_node(e.value()).to<relax::Function>();
-      Reader reader{std::string(e.key()), f, {}};
-      reader.read_calls();
-      if (rows.size() == CONV_ENTRIES)
-        reader.refuse("one module may have " + std::to_string(CONV_ENTRIES) + " functions");
-      exports.emplace_back(reader.name,
-                           b.string("conv_relu_" + std::to_string(fault == "other-symbol" ? 99 : rows.size())));
-      rows.push_back(reader.row(constants));
-    }
-    if (fault == "no-export") exports.clear();
-    int64_t words = static_cast<int64_t>(rows.size() * sizeof(ConvRow) / sizeof(int64_t));
-    DLTensor table{rows.data(), {kDLCPU, 0}, 1, kInt64, &words, nullptr, 0};
-    constants.insert(constants.begin(), call([&](TnValue* r) { return b.ir()->constant(b.ir()->self, &table, r); }));
-    Value bytes = call([&](TnValue* r) {
-      return b.runtime()->bytes(reinterpret_cast<const char*>(kKernel), fault == "no-bytes" ? 0 : sizeof kKernel, r);
-    });
-    const char* format = fault == "other-format"   ? "com.vendor.image/1"
-                         : fault == "newer-format" ? "com.example.npu-stream/2"
-                                                   : "elf-object/1";
-    return b.map({{"format", b.string(format)},
-                  {"bytes", bytes},
-                  {"exports", b.map(exports)},
-                  {"imports", b.array({})},
-                  {"constants", b.array(constants)},
-                  {"symbols", b.array({})}});
+Value generate(CodegenConv& self, const CallArgs& args, const Node& module) {
+  const Builder& b = self.builder();
+  std::string fault(args.text("fault"));
+  if (fault == "fails") throw Error(TN_ERROR_UNSUPPORTED, "the vendor's compiler ran out of registers", {}, "use less");
+  std::vector<ConvRow> rows;
+  std::vector<Value> constants;
+  Builder::Entries exports;
+  for (const Map::Entry& e : module.to<ir::Module>().functions()) {
+    auto& f = as_node(e.value()).to<relax::Function>();
+    Reader reader{std::string(e.key()), f, {}};
+    reader.read_calls();
+    if (rows.size() == CONV_ENTRIES)
+      reader.refuse("one module may have " + std::to_string(CONV_ENTRIES) + " functions");
+    exports.emplace_back(reader.name,
+                         b.string("conv_relu_" + std::to_string(fault == "other-symbol" ? 99 : rows.size())));
+    rows.push_back(reader.row(constants));
+  }
+  if (fault == "no-export") exports.clear();
+  int64_t words = static_cast<int64_t>(rows.size() * sizeof(ConvRow) / sizeof(int64_t));
+  DLTensor table{rows.data(), {kDLCPU, 0}, 1, kInt64, &words, nullptr, 0};
+  constants.insert(constants.begin(), call([&](TnValue* r) { return b.ir()->constant(b.ir()->self, &table, r); }));
+  Value bytes = call([&](TnValue* r) {
+    return b.runtime()->bytes(reinterpret_cast<const char*>(kKernel), fault == "no-bytes" ? 0 : sizeof kKernel, r);
   });
+  const char* format = fault == "other-format"   ? "com.vendor.image/1"
+                       : fault == "newer-format" ? "com.example.npu-stream/2"
+                                                 : "elf-object/1";
+  return b.map({{"format", b.string(format)},
+                {"bytes", bytes},
+                {"exports", b.map(exports)},
+                {"imports", b.array({})},
+                {"constants", b.array(constants)},
+                {"symbols", b.array({})}});
 }
 
-constexpr TnCodegen table = {sizeof(TnCodegen), &generate};
+constexpr auto table = codegen<CodegenConv, &generate>();
 
 }  // namespace
 }  // namespace tenon
 
-TENON_PLUGIN(tenon::CodegenConv, "codegen-conv", "0.1.0", {TN_CODEGEN, &tenon::table})
+TENON_PLUGIN(tenon::CodegenConv, tenon::table)
