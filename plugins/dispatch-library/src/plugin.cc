@@ -90,7 +90,9 @@ Node library_call(const Builder& b, const Rule& rule, const PatternMatch& match)
 
 Value dispatch(DispatchLibrary& self, const PassArgs& args, const Node& function) {
   const Builder& b = self.builder();
-  const Array& rows = args.options.find("patterns")->ref<Array>();
+  const Value* given = args.options.find("patterns");
+  if (!given || !given->is_array()) throw Error(TN_ERROR_ARGUMENT, "the option 'patterns' is no list of rows");
+  const Array& rows = given->ref<Array>();
   std::vector<Rule> rules;
   for (size_t i = 0; i < rows.size(); ++i) rules.push_back(read_rule(self, rows[i], i));
   std::vector<GraphPattern> patterns;

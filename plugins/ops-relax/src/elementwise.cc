@@ -32,6 +32,13 @@ void comparison(Compute& f) {
   binary(f, [&](const Node& a, const Node& b) { return (f.b.*make)(a, b); }, true);
 }
 
+// Truth values are bool; what else may be true is for the model to say, by a comparison.
+void require_bool(Compute& f) {
+  for (size_t i = 0; i < f.inputs(); ++i)
+    if (!is_bool(f.in(i).dtype))
+      f.refuse(TN_ERROR_TYPE, "takes bool, not " + dtype_text(f.in(i).dtype), "compare with 0 first: R.not_equal");
+}
+
 }  // namespace
 
 void identity(Compute& f) {
@@ -64,6 +71,7 @@ void leaky_relu(Compute& f) {
 }
 
 void logical_not(Compute& f) {
+  require_bool(f);
   unary(f, [&](const Node& x) { return f.b.logical_not(x); });
 }
 
@@ -118,8 +126,14 @@ void less(Compute& f) { comparison<&Builder::lt>(f); }
 void less_equal(Compute& f) { comparison<&Builder::le>(f); }
 void greater(Compute& f) { comparison<&Builder::gt>(f); }
 void greater_equal(Compute& f) { comparison<&Builder::ge>(f); }
-void logical_and(Compute& f) { comparison<&Builder::logical_and>(f); }
-void logical_or(Compute& f) { comparison<&Builder::logical_or>(f); }
+void logical_and(Compute& f) {
+  require_bool(f);
+  comparison<&Builder::logical_and>(f);
+}
+void logical_or(Compute& f) {
+  require_bool(f);
+  comparison<&Builder::logical_or>(f);
+}
 
 // Integers are divided towards zero, as ONNX and PyTorch's truncating division do.
 void divide(Compute& f) {

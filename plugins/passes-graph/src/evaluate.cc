@@ -148,7 +148,8 @@ Node Evaluator::run(const Work& work) const {
   }
   std::vector<Value> arguments, outputs;
   for (const Node& n : work.inputs) arguments.push_back(input_tensor(n.to<ir::Constant>(), input_bytes));
-  double allowed = args_.options.find("max_growth")->as_float() * static_cast<double>(input_bytes);
+  const Value* growth = args_.options.find("max_growth");
+  double allowed = (growth ? growth->as_float() : 0) * static_cast<double>(input_bytes);
   if (output_bytes > args_.number("small_bytes") && static_cast<double>(output_bytes) > allowed) return Node();
 
   for (size_t k = 0; k < shapes.size(); ++k) {

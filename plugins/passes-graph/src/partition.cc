@@ -29,9 +29,12 @@ class Partitioner {
  public:
   Partitioner(PassesGraph& self, const PassArgs& args, const Node& module)
       : self_(self), args_(args), b_(self.builder()), module_(module.to<ir::Module>()) {
-    const Array& rows = args.options.find("patterns")->ref<Array>();
+    const Value *patterns = args.options.find("patterns"), *partitioners = args.options.find("partitioners");
+    if (!patterns || !patterns->is_array() || !partitioners || !partitioners->is_array())
+      throw Error(TN_ERROR_ARGUMENT, "the options 'patterns' and 'partitioners' are no lists");
+    const Array& rows = patterns->ref<Array>();
     for (size_t i = 0; i < rows.size(); ++i) add_row(rows[i], i, args.text("codegen"), nullptr);
-    for (const Value& v : args.options.find("partitioners")->ref<Array>()) add_partitioner(v);
+    for (const Value& v : partitioners->ref<Array>()) add_partitioner(v);
     for (const Map::Entry& e : module_.functions()) names_.insert(std::string(e.key()));
     b_.walk(Value(module), [&](const Node& n) {  // an external function keeps its name for itself
       if (auto* e = n.as<ir::ExternFunc>()) names_.insert(std::string(e->symbol()));
