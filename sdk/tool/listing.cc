@@ -103,6 +103,7 @@ namespace {
 // The verbs below `tenon plugin` that have a file of their own.
 constexpr Verb kPluginVerbs[] = {
     {"new", "a project to begin a plugin with", add_plugin_new},
+    {"check", "a library or folder: the conformance kit; an id: open an installed plugin", add_plugin_check},
 };
 
 }  // namespace
@@ -117,8 +118,6 @@ Run add_plugin(Command& app, std::shared_ptr<Common> common) {
   Command* list = app.add_command("list", "the installed plugins, and those that are broken with the reason");
   Command* info = app.add_command("info", "one plugin: its passes, ops and options");
   info->add_option("ID", *id, "the plugin").required();
-  Command* check = app.add_command("check", "open a plugin's library and make an instance of it");
-  check->add_option("ID", *id, "the plugin").required();
   Command* probe = app.add_command("probe", "load a plugin in another process and keep what comes of it");
   probe->add_option("ID", *id, "the plugin").required();
   return [=] {
@@ -129,11 +128,6 @@ Run add_plugin(Command& app, std::shared_ptr<Common> common) {
       Json standing = to_json(session->probe(*id));
       print_line(common->json ? standing.dump(2) : *id + ": " + standing_text(standing));
       return text(standing, "state") == "quarantined" ? int{kInternal} : int{kOk};
-    }
-    if (check->parsed()) {
-      session->load_plugin(*id);
-      print_line(common->json ? Json{{"id", *id}, {"ok", true}}.dump(2) : *id + ": ok");
-      return int{kOk};
     }
     Json all = to_json(session->plugins());
     if (list->parsed()) {

@@ -44,6 +44,7 @@ Run add_run(Command& app, std::shared_ptr<Common> common);
 Run add_compile(Command& app, std::shared_ptr<Common> common);
 Run add_check(Command& app, std::shared_ptr<Common> common);
 Run add_plugin(Command& app, std::shared_ptr<Common> common);
+Run add_plugin_check(Command& app, std::shared_ptr<Common> common);
 Run add_plugin_new(Command& app, std::shared_ptr<Common> common);
 Run add_repro(Command& app, std::shared_ptr<Common> common);
 Run add_pipeline(Command& app, std::shared_ptr<Common> common);
