@@ -55,9 +55,13 @@ def main():
     # One project over all of them: they are configured once, and each is built as it would be alone.
     (work / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(all LANGUAGES C CXX)\nenable_testing()\n"
                                          + "".join(f"add_subdirectory({i})\n" for i in ids))
-    must(["cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={sdk}"], work, env)
+    # Debug builds fastest.
+    must(["cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={sdk}", "-DCMAKE_BUILD_TYPE=Debug"], work, env)
     must(["cmake", "--build", "build", "-j", os.cpu_count()], work, env)
-    said = must(["ctest", "--test-dir", "build", "--output-on-failure", "--no-tests=error", "-j", os.cpu_count()], work, env)
+    # Those in C++ go through the conformance kit as the pages of the documentation have them (tests/docs).
+    skipped = "(pass|op|codegen|frontend)-cxx/conforms"
+    said = must(["ctest", "--test-dir", "build", "-E", skipped, "--output-on-failure", "--no-tests=error", "-j", os.cpu_count()],
+                work, env)
     print(said[-300:])
     # Without the plugins every one of these tests is red.
     shutil.move(work / "build/lib/tenon/plugins", work / "away")

@@ -70,7 +70,8 @@ def build(name: str, origin: pathlib.Path, work: pathlib.Path, checkout: pathlib
     shutil.copytree(work / "sdk", sdk, copy_function=os.link, ignore=lambda path, names: (
         [name] if pathlib.Path(path) == work / "sdk/lib/tenon/plugins" else []))
     output = work / name / "build"
-    env = environment()
+    # The libraries of the SDK are built with each plugin, and compiled once: their paths count from the plugin's folder.
+    env = environment() | {"CCACHE_BASEDIR": str(work)}
     run(["cmake", "-S", folder, "-B", output, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={sdk}",
          "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *FASTER_TO_BUILD], work, env)
     run(["ninja", "-C", output, f"-j{os.cpu_count()}"], work, env)
