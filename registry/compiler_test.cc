@@ -33,7 +33,11 @@ class CompilerTable : public RegistryTest {
       return "no failure";
     } catch (const Error& e) { return lines({e}); }
   }
-  Node module() const { return b_.make<ir::Module>({b_.map({}), b_.map({}), b_.map({}), b_.array({})}); }
+  // Made by libtenon: a node belongs to the core that made it.
+  Node module() const {
+    Builder b(c_->runtime, static_cast<const TnHostIr*>(c_->service(session_, TN_HOST_IR)));
+    return b.make<ir::Module>({b_.map({}), b_.map({}), b_.map({}), b_.array({})});
+  }
 
   const TnCompiler* c_ = tn_compiler();
   TnSession* session_ = nullptr;
