@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
-static const TnHost* host;
+static const TnHost* host; /* of the instance that is called: several sessions may use the plugin in turn */
 
 /* ---- Deeds. The argument is a node that the plugin was given, or null; the result is the status to return, or GO_ON. */
 
@@ -239,7 +239,7 @@ __attribute__((destructor)) static void at_end(void) {
 
 static int run_module(void* instance, const TnContext* context, const char* pass, const TnNode* module,
                       const TnValue* options, TnValue* ret) {
-  (void)instance, (void)context, (void)pass, (void)options;
+  host = instance, (void)context, (void)pass, (void)options;
   int status = act("call", (TnObject*)module, ret);
   if (status != GO_ON) return status;
   tn_object_retain((TnObject*)module);
@@ -251,7 +251,7 @@ static int run_module(void* instance, const TnContext* context, const char* pass
 static const TnPass pass_table = {sizeof(TnPass), &run_module, 0};
 
 static int infer_type(void* instance, const TnContext* context, const TnNode* call, TnValue* ret) {
-  (void)instance, (void)context;
+  host = instance, (void)context;
   int status = act("call", (TnObject*)call, ret);
   if (status != GO_ON) return status;
   /* As its argument: the first of the list in slot 2 is a variable, whose type stands in its slot 0. */
@@ -266,7 +266,7 @@ static int text(const char* s, TnValue* ret) { return host->runtime->string(s, s
 
 static int generate(void* instance, const TnContext* context, const TnNode* module, const TnValue* options,
                     TnValue* ret) {
-  (void)instance, (void)context, (void)options;
+  host = instance, (void)context, (void)options;
   int status = act("call", (TnObject*)module, ret);
   if (status != GO_ON) return status;
   TnValue entry[2], pairs[6];
@@ -288,7 +288,7 @@ static const TnCodegen codegen_table = {sizeof(TnCodegen), &generate};
 
 static int link_nothing(void* instance, const TnContext* context, const TnValue* objects, const char* output,
                         TnValue* ret) {
-  (void)instance, (void)context, (void)output;
+  host = instance, (void)context, (void)output;
   int status = act("call", objects->as.object, ret);
   if (status != GO_ON) return status;
   return host->runtime->error(TN_ERROR_UNSUPPORTED, "this linker links nothing", "", "", 0, ret);
@@ -297,7 +297,7 @@ static const TnLinker linker_table = {sizeof(TnLinker), &link_nothing};
 
 static int import_text(void* instance, const TnContext* context, const TnModelSource* source, const TnValue* options,
                        TnValue* ret) {
-  (void)instance, (void)context, (void)options;
+  host = instance, (void)context, (void)options;
   int status = act("call", 0, ret);
   if (status != GO_ON) return status;
   const TnHostIr* ir = host->service(host->self, TN_HOST_IR);
@@ -309,7 +309,7 @@ static const TnFrontend frontend_table = {sizeof(TnFrontend), &import_text};
 
 static int create(const TnHost* given, void** instance, TnValue* ret) {
   host = given;
-  *instance = (void*)&pass_table;
+  *instance = (void*)given;
   int status = act("create", 0, ret);
   if (status == GO_ON) return 0;
   return status;
