@@ -24,7 +24,7 @@ def surface(source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     code = "".join(f"#include <{h}>\n" for h in headers) + "".join(
         f"const {n}* surface_{n}(const {n}* p);\nconst {n}* surface_{n}(const {n}* p) {{ return p; }}\n" for n in names)
     (folder / "surface.c").write_text(code)
-    subprocess.run([shutil.which("gcc") or "cc", "-std=c11", "-w", "-g", "-gdwarf-4", "-fPIC", "-shared", "-nostdlib",
+    subprocess.run([shutil.which("gcc") or "cc", "-std=c11", "-w", "-g", f"-ffile-prefix-map={folder}=.", "-gdwarf-4", "-fPIC", "-shared", "-nostdlib",
                     f"-I{source / check_layout.ROOT}", "-o", folder / "libsurface.so", folder / "surface.c"], check=True)
     return folder / "libsurface.so"
 
