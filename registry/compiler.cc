@@ -11,6 +11,7 @@
 #include "registry/describe.h"
 #include "registry/lock.h"
 #include "registry/probe/quarantine.h"
+#include "registry/package/actions.h"
 #include "registry/registry.h"
 #include "registry/worker/isolated.h"
 
@@ -99,11 +100,13 @@ int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
                      row("search_defaults", OptionType::kBool, Value(true)), row("target", OptionType::kString),
                      row("isolate", OptionType::kAny), row("isolation", OptionType::kMap),
                      row("probe", OptionType::kBool, Value(true)),
-                     row("validate", OptionType::kBool, Value(is_validation_asked_for()))},
+                     row("validate", OptionType::kBool, Value(is_validation_asked_for())),
+                     row("policy", OptionType::kString), row("use", OptionType::kList)},
                     "a session");
     auto made =
         std::make_unique<TnSession>(RegistryOptions{o.texts("plugin_dirs"), o.text("config"), o.flag("search_defaults"),
-                                                    isolation_of(b, o["isolate"], o["isolation"]), o.flag("probe")},
+                                                    isolation_of(b, o["isolate"], o["isolation"]), o.flag("probe"),
+                                                    o.text("policy"), o.texts("use")},
                                     o.flag("validate"));
     if (!o.text("target").empty()) made->session.set_target(made->session.target_of(o.text("target")));
     *session = made.release();
@@ -395,6 +398,10 @@ int violations(TnSession* s, int finish, TnValue* ret) {
   });
 }
 
+int package(TnSession* s, const char* action, const TnValue* options, TnValue* ret) {
+  return slot(ret, [&] { return package_action(s->b, s->registry, action, options_of(s, options)); });
+}
+
 }  // namespace
 
 extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
@@ -431,6 +438,7 @@ extern "C" TN_EXPORT const TnCompiler* tn_compiler(void) {
                                    probe,
                                    replay,
                                    note_signal,
-                                   violations};
+                                   violations,
+                                   package};
   return &table;
 }

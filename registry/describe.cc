@@ -71,6 +71,12 @@ Value describe_plugin(Session& session, Registry& registry, const PluginInfo& p)
                                          {"attributes", schemas_value(b, target.attributes)}}));
                    }));
   if (p.offers) e.emplace_back("offers", b.map_value(p.offers));
+  std::vector<Value> runtimes;
+  for (const RuntimeNeed& need : p.runtimes)
+    runtimes.push_back(b.map({{"name", b.string(need.name)}, {"range", b.string(need.range)}, {"library", b.string(need.library)}}));
+  e.emplace_back("runtimes", b.array(runtimes));
+  e.emplace_back("origin", b.string(p.origin));
+  e.emplace_back("digest", b.string(p.digest));
   return b.map(e);
 }
 
@@ -87,15 +93,23 @@ Value describe_complaints(const Builder& b, const std::vector<Error>& complaints
 
 Value describe_plugins(Session& session, Registry& registry) {
   const Builder& b = session.builder();
-  return b.map({{"plugins", list(b, registry.plugins(),
-                                 [&](const PluginInfo& p) { return describe_plugin(session, registry, p); })},
-                {"broken", list(b, registry.broken(),
-                                [&](const BrokenPlugin& p) {
-                                  return Value(b.map({{"id", b.string(p.id)},
-                                                      {"manifest", b.string(p.manifest)},
-                                                      {"complaints", describe_complaints(b, p.complaints)}}));
-                                })},
-                {"searched", texts_value(b, registry.searched())}});
+  return b.map(
+      {{"plugins", list(b, registry.plugins(), [&](const PluginInfo& p) { return describe_plugin(session, registry, p); })},
+       {"broken", list(b, registry.broken(),
+                       [&](const BrokenPlugin& p) {
+                         return Value(b.map({{"id", b.string(p.id)},
+                                             {"manifest", b.string(p.manifest)},
+                                             {"complaints", describe_complaints(b, p.complaints)}}));
+                       })},
+       {"others", list(b, registry.others(),
+                       [&](const OtherVersion& o) {
+                         return Value(b.map({{"id", b.string(o.plugin.id)},
+                                             {"version", b.string(o.plugin.version)},
+                                             {"digest", b.string(o.plugin.digest)},
+                                             {"manifest", b.string(o.plugin.manifest)},
+                                             {"reason", b.string(o.reason)}}));
+                       })},
+       {"searched", texts_value(b, registry.searched())}});
 }
 
 Value describe_pipeline(const Builder& b, PluginProvider& provider, const PipelineResult& result) {

@@ -10,6 +10,9 @@
 #include <map>
 #include <set>
 
+#include "registry/package/store.h"
+#include "registry/package/version.h"
+
 namespace tenon {
 
 namespace fs = std::filesystem;
@@ -38,6 +41,7 @@ std::vector<std::string> manifests_in(const SearchDir& dir, ManifestList& out) {
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
     fs::path manifest = it->path() / "manifest.yaml";
     std::error_code ignored;
+    if (dir.origin == "store" && it->path().filename().string().starts_with(".")) continue;  // not yet installed
     if (fs::exists(manifest, ignored)) found.push_back(manifest.string());
   }
   std::sort(found.begin(), found.end());
@@ -65,8 +69,68 @@ struct Found {
   int level;
 };
 
-// Keeps, of the plugins that share an id, the one at the earliest level; two at that level are broken.
-void choose(std::vector<Found>& found, Discovery& d) {
+bool is_of_store(const Found& f) { return f.plugin.origin == "store"; }
+
+bool is_asked_for(const PluginInfo& p, const std::string& what) {
+  return p.version == what || (what.starts_with("sha256:") && what.size() >= 7 + 8 && p.digest.starts_with(what));
+}
+
+void refuse_all(const std::string& id, const std::vector<Found*>& rivals, const std::string& hint, Discovery& d) {
+  for (const Found* one : rivals) {
+    std::string others;
+    for (const Found* other : rivals)
+      if (other != one) others += (others.empty() ? "" : " and ") + other->plugin.manifest;
+    d.broken.push_back({id,
+                        one->plugin.manifest,
+                        {Error(TN_ERROR_DUPLICATE, "the plugin id '" + id + "' is also claimed by " + others,
+                               one->plugin.manifest, hint)}});
+  }
+}
+
+// The version to use among packages of one id (and at most one plugin that is part of the installation).
+Found* select(const std::string& id, std::vector<Found*> rivals, const Selection& selection, Discovery& d) {
+  for (const Found* f : rivals)
+    if (f->plugin.vendor != rivals[0]->plugin.vendor) {
+      refuse_all(id, rivals, "an id belongs to one vendor; remove one of them with: tenon plugin remove", d);
+      return nullptr;
+    }
+  if (auto asked = selection.use.find(id); asked != selection.use.end()) {
+    std::string list;
+    for (Found* f : rivals) {
+      if (is_asked_for(f->plugin, asked->second)) return f;
+      list += (list.empty() ? "" : ", ") + f->plugin.version;
+    }
+    d.broken.push_back(
+        {id,
+         rivals[0]->plugin.manifest,
+         {Error(TN_ERROR_NOT_FOUND,
+                "the version " + asked->second + " of the plugin '" + id +
+                    "' is asked for and not installed; installed: " + list,
+                rivals[0]->plugin.manifest, "install it, or change what is asked for: tenon plugin trust show")}});
+    return nullptr;
+  }
+  auto suits = [&](const Found* f) { return !selection.unsuitable || selection.unsuitable(f->plugin).empty(); };
+  auto better = [&](const Found* x, const Found* y) {
+    if (bool a = suits(x), b = suits(y); a != b) return a;
+    if (int order = compare_versions(x->plugin.version, y->plugin.version); order != 0) return order > 0;
+    return !is_of_store(*x) && is_of_store(*y);  // the installation's own
+  };
+  Found* best = rivals[0];
+  for (Found* f : rivals)
+    if (f != best && better(f, best)) best = f;
+  for (Found* f : rivals)
+    if (f != best && !better(best, f) && suits(best)) {
+      refuse_all(id, {best, f},
+                 "two builds of one version suit this machine; say which: tenon plugin trust use " + id + "=" +
+                     best->plugin.digest.substr(0, 23),
+                 d);
+      return nullptr;
+    }
+  return best;
+}
+
+// Keeps, of the plugins that share an id, those at the earliest level, and one of these.
+void choose(std::vector<Found>& found, const Selection& selection, Discovery& d) {
   std::map<std::string, std::vector<Found*>> by_id;
   for (Found& f : found) {
     std::vector<Found*>& rivals = by_id[f.plugin.id];
@@ -74,20 +138,53 @@ void choose(std::vector<Found>& found, Discovery& d) {
     rivals.push_back(&f);
   }
   for (auto& [id, rivals] : by_id) {
-    if (rivals.size() == 1) {
+    if (rivals.size() == 1 && !(is_of_store(*rivals[0]) && selection.use.count(id))) {
       d.plugins.push_back(std::move(rivals[0]->plugin));
       continue;
     }
-    for (const Found* one : rivals) {
-      std::string others;
-      for (const Found* other : rivals)
-        if (other != one) others += (others.empty() ? "" : " and ") + other->plugin.manifest;
-      d.broken.push_back({id,
-                          one->plugin.manifest,
-                          {Error(TN_ERROR_DUPLICATE, "the plugin id '" + id + "' is also claimed by " + others,
-                                 one->plugin.manifest, "remove one of them from the search path")}});
+    if (std::count_if(rivals.begin(), rivals.end(), [](const Found* f) { return !is_of_store(*f); }) > 1) {
+      refuse_all(id, rivals, "remove one of them from the search path", d);
+      continue;
     }
+    Found* chosen = select(id, rivals, selection, d);
+    if (!chosen) continue;
+    for (Found* f : rivals) {
+      if (f == chosen) continue;
+      std::string reason = selection.unsuitable ? selection.unsuitable(f->plugin) : "";
+      if (reason.empty())
+        reason = selection.use.count(id)
+                     ? "version " + chosen->plugin.version + " is asked for"
+                     : "version " + chosen->plugin.version + " is newer or a part of the installation";
+      d.others.push_back({std::move(f->plugin), reason});
+    }
+    d.plugins.push_back(std::move(chosen->plugin));
   }
+}
+
+// The manifest of a file, compared with the seal where there is one; code 0 when the plugin may be used.
+Error read_found(const Builder& b, const ManifestFile& file, const Selection& selection, ManifestResult& r) {
+  const std::string folder = fs::path(file.path).parent_path().string();
+  std::error_code error;
+  if (fs::exists(folder + "/" + kSealFile, error)) {
+    try {
+      r.plugin = read_sealed_manifest(b, folder);
+      if (file.origin == "store" && digest_of_folder(folder) != r.plugin.digest)
+        return Error(TN_ERROR_CORRUPT,
+                     "the seal is not the one that the folder is named by: its digest is " + r.plugin.digest, folder,
+                     "remove the folder and install the package again");
+    } catch (const Error& e) {
+      r.plugin.id = file.id;
+      return e;
+    }
+  } else {
+    r = read_manifest(b, file.path);
+    if (file.origin == "store")
+      return Error(TN_ERROR_CORRUPT, "what lies in the store has no seal", folder,
+                   "install packages with: tenon plugin install");
+    if (!r.complaints.empty()) return r.complaints[0];
+  }
+  r.plugin.origin = file.origin;
+  return selection.denied ? selection.denied(r.plugin) : Error(0, "");
 }
 
 std::vector<std::string> installation_candidates(const void* address) {
@@ -112,30 +209,35 @@ ManifestList list_manifests(const std::vector<SearchDir>& dirs, bool with_ids) {
   for (const SearchDir& dir : dirs)
     for (const std::string& manifest : manifests_in(dir, list))
       if (seen.insert(canonical(manifest)).second)
-        list.files.push_back({manifest, dir.level, with_ids ? plain_id(manifest) : ""});
+        list.files.push_back({manifest, dir.level, dir.origin, with_ids ? plain_id(manifest) : ""});
   return list;
 }
 
-Discovery read_manifests(const Builder& b, const ManifestList& list, const std::string& id) {
+Discovery read_manifests(const Builder& b, const ManifestList& list, const std::string& id,
+                         const Selection& selection) {
   Discovery d;
   d.broken = list.broken;
   std::vector<Found> found;
   for (const ManifestFile& file : list.files) {
     if (!id.empty() && !file.id.empty() && file.id != id) continue;
-    ManifestResult r = read_manifest(b, file.path);
-    if (r.complaints.empty())
+    ManifestResult r;
+    Error problem = read_found(b, file, selection, r);
+    const std::string name = r.plugin.id.empty() ? file.id : r.plugin.id;
+    if (problem.code == 0)
       found.push_back({std::move(r.plugin), file.level});
+    else if (!r.complaints.empty() && r.complaints[0].message == problem.message)
+      d.broken.push_back({name, file.path, std::move(r.complaints)});
     else
-      d.broken.push_back({r.plugin.id, file.path, std::move(r.complaints)});
+      d.broken.push_back({name, file.path, {std::move(problem)}});
   }
-  choose(found, d);
+  choose(found, selection, d);
   std::sort(d.broken.begin(), d.broken.end(),
             [](const BrokenPlugin& x, const BrokenPlugin& y) { return x.manifest < y.manifest; });
   return d;
 }
 
-Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs) {
-  return read_manifests(b, list_manifests(dirs, false), "");
+Discovery discover(const Builder& b, const std::vector<SearchDir>& dirs, const Selection& selection) {
+  return read_manifests(b, list_manifests(dirs, true), "", selection);
 }
 
 std::vector<SearchDir> default_search_path(const void* address) {
@@ -145,11 +247,15 @@ std::vector<SearchDir> default_search_path(const void* address) {
     while (!rest.empty()) {
       size_t colon = rest.find(':');
       std::string dir = rest.substr(0, colon);
-      if (!dir.empty()) out.push_back({dir, true, 1});
+      if (!dir.empty()) out.push_back({dir, true, 1, "environment"});
       rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
     }
   }
-  for (const std::string& base : installation_candidates(address)) out.push_back({base + "/plugins", false, 2});
+  if (std::string store = user_store(); !store.empty()) out.push_back({store, false, 2, "store"});
+  for (const std::string& base : installation_candidates(address)) {
+    out.push_back({base + "/plugins", false, 2, "installation"});
+    out.push_back({system_store(base), false, 2, "store"});
+  }
   return out;
 }
 

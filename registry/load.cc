@@ -7,8 +7,11 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "registry/elf.h"
+#include "registry/package/doctor.h"
+#include "registry/trust/verified_file.h"
 #include "tenon/kinds.h"
 
 namespace tenon {
@@ -30,11 +33,13 @@ OpenLibraries& open_libraries() {
 
 class Loader {
  public:
-  explicit Loader(const PluginInfo& plugin) : p_(plugin) {}
+  Loader(const PluginInfo& plugin, const std::string& library_digest) : p_(plugin), digest_(library_digest) {}
 
   const TnPlugin* load() {
     if (p_.library.empty()) throw error(TN_ERROR_NOT_FOUND, "has no library: its manifest describes data alone", "");
-    std::string problem = library_problem(p_.library);
+    path_ = p_.library;
+    if (!digest_.empty()) path_ = verified_.emplace(p_.library, digest_).path();
+    std::string problem = library_problem(path_);
     if (!problem.empty()) {
       bool absent = problem == "does not exist", foreign = problem.find("built for") != std::string::npos;
       throw error(absent    ? TN_ERROR_NOT_FOUND
@@ -53,26 +58,37 @@ class Loader {
  private:
   TnPluginEntry entry() {
     std::error_code ignored;
-    std::string path = std::filesystem::canonical(p_.library, ignored).string();
+    const std::string file = std::filesystem::canonical(p_.library, ignored).string();
+    const std::string path = verified_ ? path_ : file, known_as = verified_ ? digest_ : file;
     OpenLibraries& open = open_libraries();
     std::lock_guard lock(open.mutex);
-    Library*& library = open.by_path[path];
+    Library*& library = open.by_path[known_as];
     if (!library) {
+      if (Error problem = mapping_problem(path); problem.code) {
+        open.by_path.erase(known_as);
+        throw error(problem.code, "cannot be used: its library " + problem.message, problem.hint);
+      }
       auto opened = std::make_unique<Library>();
       boost::dll::fs::error_code failure;
       opened->load(path, failure, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
       if (failure) {
         const char* said = dlerror();
-        open.by_path.erase(path);
-        throw error(TN_ERROR_NOT_FOUND,
-                    "cannot be loaded: " + explain_dlopen_failure(path, said ? said : failure.message()),
-                    "install what is missing, then try again");
+        open.by_path.erase(known_as);
+        throw refusal_of_loader(file, explain_dlopen_failure(path, said ? said : failure.message()));
       }
       library = opened.release();
+      if (verified_) verified_->keep();
     }
-    if (!library->has(TN_PLUGIN_SYMBOL))
-      throw bug("its library exports no symbol '" TN_PLUGIN_SYMBOL "'", "declare the plugin with TENON_PLUGIN");
     return &library->get<const TnPlugin*()>(TN_PLUGIN_SYMBOL);
+  }
+
+  // What the loader did not find, as the file itself says it: the loader names only the first thing that it meets.
+  Error refusal_of_loader(const std::string& file, const std::string& said) {
+    Diagnosis d = diagnose_library(file);
+    const Finding* f = d.first_problem();
+    if (f && f->error.code == TN_ERROR_NOT_FOUND)
+      return error(f->error.code, "cannot be loaded: it " + f->error.message, f->error.hint);
+    return error(TN_ERROR_NOT_FOUND, "cannot be loaded: " + said, "install what is missing, then try again");
   }
 
   void check_versions(const TnPlugin& t) {
@@ -124,6 +140,9 @@ class Loader {
   }
 
   const PluginInfo& p_;
+  const std::string& digest_;
+  std::string path_;  // what the loader is given
+  std::optional<VerifiedFile> verified_;
 };
 
 }  // namespace
@@ -143,6 +162,8 @@ std::string explain_dlopen_failure(const std::string& file, const std::string& m
   return message;
 }
 
-const TnPlugin* load_plugin(const PluginInfo& plugin) { return Loader(plugin).load(); }
+const TnPlugin* load_plugin(const PluginInfo& plugin, const std::string& library_digest) {
+  return Loader(plugin, library_digest).load();
+}
 
 }  // namespace tenon

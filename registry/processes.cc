@@ -20,7 +20,8 @@ std::string absolute(const std::string& path) {
 }  // namespace
 
 RegistryPlace Registry::place() const {
-  RegistryPlace place{dirs_, installation_, absolute(options_.config)};
+  RegistryPlace place{dirs_, installation_, absolute(options_.config), absolute(options_.policy),
+                      options_.use};
   for (SearchDir& dir : place.dirs) dir.path = absolute(dir.path);
   return place;
 }
@@ -79,23 +80,21 @@ Quarantine& Registry::quarantine() {
   return *quarantine_;
 }
 
-void Registry::require_runtimes(const PluginInfo& plugin) {
+std::string Registry::require_admitted(const PluginInfo& plugin) {
   std::lock_guard lock(mutex_);
-  if (std::string problem = runtimes_.problem(plugin); !problem.empty())
-    throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' " + plugin.version + " " + problem, plugin.manifest,
-                "install the build of the plugin for what this machine has");
+  return admit(plugin);
 }
 
 const TnPlugin* Registry::load(const PluginInfo& plugin) {
-  require_runtimes(plugin);
+  const std::string digest = require_admitted(plugin);
   if (!in_worker_) quarantine().admit(plugin);
-  return load_plugin(plugin);
+  return load_plugin(plugin, digest);
 }
 
 std::unique_ptr<PluginStandIn> Registry::stand_in(const PluginInfo& plugin, const TnHost& host) {
   if (in_worker_ || plugin.library.empty() || !isolates(plugin)) return nullptr;
   const IsolationSettings& settings = isolation();
-  require_runtimes(plugin);
+  require_admitted(plugin);
   worker::require_isolable(plugin);
   if (settings.worker.empty())
     throw Error(TN_ERROR_NOT_FOUND,

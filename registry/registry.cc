@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "registry/probe/quarantine.h"
+#include "registry/trust/admission.h"
 
 namespace tenon {
 
@@ -18,6 +19,8 @@ Registry::Registry(const Builder& b, RegistryOptions options, const void* addres
 Registry::Registry(const Builder& b, RegistryPlace place)
     : b_(b), dirs_(std::move(place.dirs)), installation_(std::move(place.installation)), in_worker_(true) {
   options_.config = std::move(place.config);
+  options_.policy = std::move(place.policy);
+  options_.use = std::move(place.use);
 }
 
 Registry::~Registry() = default;
@@ -26,7 +29,7 @@ const Discovery& Registry::found() {
   const Config& order = config();
   std::lock_guard lock(mutex_);
   if (discovery_) return *discovery_;
-  discovery_ = discover(b_, dirs_);
+  discovery_ = discover(b_, dirs_, selection());
   auto rank = [&](const PluginInfo& p) {
     return std::find(order.plugins.begin(), order.plugins.end(), p.id) - order.plugins.begin();
   };
@@ -41,7 +44,7 @@ const Discovery& Registry::found_of(std::string_view id) {
   std::unique_ptr<Discovery>& found = looked_up_[std::string(id)];
   if (!found) {
     if (!manifests_) manifests_ = list_manifests(dirs_, true);
-    found = std::make_unique<Discovery>(read_manifests(b_, *manifests_, std::string(id)));
+    found = std::make_unique<Discovery>(read_manifests(b_, *manifests_, std::string(id), selection()));
   }
   return *found;
 }
@@ -88,6 +91,59 @@ const Config& Registry::config() {
     if (std::string own = user_config_file(); !own.empty()) files.push_back(own);
   config_ = read_config(b_, files);
   return *config_;
+}
+
+const Policy& Registry::policy() {
+  std::lock_guard lock(trust_mutex_);
+  if (!policy_) policy_ = read_policy(b_, policy_places(options_.policy));
+  return *policy_;
+}
+
+Runtimes& Registry::runtimes() {
+  if (!runtimes_) runtimes_.emplace(policy().runtimes);
+  return *runtimes_;
+}
+
+const Selection& Registry::selection() {
+  if (selection_) return *selection_;
+  Selection made{{},
+                 [this](const PluginInfo& p) { return denial(policy(), p); },
+                 [this](const PluginInfo& p) { return runtimes().problem(p); }};
+  for (const std::string& line : options_.use) {
+    size_t equals = line.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == line.size())
+      throw Error(TN_ERROR_ARGUMENT, "'" + line + "' does not say which version of a plugin to use", {},
+                  "write ID=VERSION or ID=sha256:DIGEST");
+    made.use.emplace(line.substr(0, equals), line.substr(equals + 1));
+  }
+  for (const auto& [id, version] : policy().use) made.use.emplace(id, version);
+  return selection_.emplace(std::move(made));
+}
+
+std::string Registry::admit(const PluginInfo& plugin) {
+  if (std::string problem = runtimes().problem(plugin); !problem.empty())
+    throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' " + plugin.version + " " + problem, plugin.manifest,
+                "install the build of the plugin for what this machine has");
+  if (plugin.digest.empty()) {
+    admit_unsealed(policy(), plugin);
+    return "";
+  }
+  const std::string folder = std::filesystem::path(plugin.manifest).parent_path().string();
+  const Package package = [&] {
+    try {
+      return read_sealed_folder(b_, folder, false);
+    } catch (Error& e) {
+      e.message = "the plugin '" + plugin.id + "' " + plugin.version + " cannot be used: " + e.message;
+      throw;
+    }
+  }();
+  if (package.digest != plugin.digest)
+    throw Error(TN_ERROR_CORRUPT, "the plugin '" + plugin.id + "' was changed since it was found", plugin.manifest,
+                "install the package again");
+  check_host(package.seal, TENON_VERSION, package.file);
+  admit_package(policy(), package, "");
+  const SealedFile* library = package.seal.find(package.seal.library);
+  return library ? library->sha256 : "";
 }
 
 std::vector<std::string> Registry::searched() const {

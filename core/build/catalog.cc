@@ -9,7 +9,8 @@ const PluginInfo& find_plugin(PluginProvider& provider, std::string_view id) {
   if (const BrokenPlugin* broken = provider.find_broken(id); broken && !broken->complaints.empty()) {
     const Error& first = broken->complaints[0];
     throw Error(first.code, "the plugin '" + std::string(id) + "' cannot be used: " + first.message, first.where,
-                first.hint);
+                first.hint.empty() ? "correct it, or install the plugin again; all complaints: tenon plugin list"
+                                   : first.hint);
   }
   throw Error(TN_ERROR_NOT_FOUND, "there is no plugin '" + std::string(id) + "'", {},
               did_you_mean(id, provider.ids(), "list what is installed with: tenon plugin list"));

@@ -54,7 +54,8 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
   } catch (const Error& cause) {
     entries_.pop_back();
     throw Error(cause.code, "the plugin '" + plugin.id + "' could not start: " + cause.message,
-                cause.where.empty() ? plugin.library : cause.where, cause.hint);
+                cause.where.empty() ? plugin.library : cause.where,
+                cause.hint.empty() ? "ask the plugin's vendor" : cause.hint);
   }
   e.creating = false;
   for (const std::string& capability : plugin.provides) {

@@ -54,7 +54,9 @@ const std::vector<std::string>& Runtimes::versions(const RuntimeNeed& need) {
   auto [entry, is_new] = found_.try_emplace(need.name + " " + library);
   std::vector<std::string>& out = entry->second;
   if (!is_new) return out;
-  if (need.name == "glibc") {
+  if (auto stated = stated_.find(need.name); stated != stated_.end()) {
+    out.push_back(stated->second);
+  } else if (need.name == "glibc") {
     out.emplace_back(gnu_get_libc_version());
   } else if (!library.empty()) {
     for (const std::string& version : LibrarySearch().versions(library)) {

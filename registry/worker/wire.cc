@@ -18,14 +18,15 @@ std::vector<std::string> texts_of(const Value& v) {
 Array OpenRequest::to_array(const Builder& b) const {
   std::vector<Value> dirs;
   for (const SearchDir& d : place.dirs)
-    dirs.push_back(b.array({b.string(d.path), Value(d.must_exist), Value(int64_t{d.level})}));
+    dirs.push_back(b.array({b.string(d.path), Value(d.must_exist), Value(int64_t{d.level}), b.string(d.origin)}));
   return b.array({b.string(plugin.id), b.string(plugin.version), b.string(plugin.manifest), b.string(plugin.library),
                   texts_value(b, plugin.provides), b.array(dirs), b.string(place.installation),
-                  b.string(place.config)});
+                  b.string(place.config), b.string(plugin.origin), b.string(plugin.digest), b.string(place.policy),
+                  texts_value(b, place.use)});
 }
 
 OpenRequest OpenRequest::from(const Array& m) {
-  if (m.size() != 8) throw Error(TN_ERROR_CORRUPT, "the host's first message is not of this version");
+  if (m.size() != 12) throw Error(TN_ERROR_CORRUPT, "the host's first message is not of this version");
   OpenRequest r;
   auto text = [&](size_t i) { return std::string(m[i].as_string()); };
   r.plugin.id = text(0);
@@ -36,10 +37,15 @@ OpenRequest OpenRequest::from(const Array& m) {
   if (m[5].is_array())
     for (const Value& v : m[5].ref<Array>()) {
       const Array& d = v.ref<Array>();
-      r.place.dirs.push_back({std::string(d[0].as_string()), d[1].as_bool(), static_cast<int>(d[2].as_int())});
+      r.place.dirs.push_back({std::string(d[0].as_string()), d[1].as_bool(), static_cast<int>(d[2].as_int()),
+                              std::string(d[3].as_string())});
     }
   r.place.installation = text(6);
   r.place.config = text(7);
+  r.plugin.origin = text(8);
+  r.plugin.digest = text(9);
+  r.place.policy = text(10);
+  r.place.use = texts_of(m[11]);
   return r;
 }
 

@@ -42,14 +42,29 @@ function(tenon_add_plugin name)
 
   set(exports ${CMAKE_CURRENT_BINARY_DIR}/${name}.exports)
   file(CONFIGURE OUTPUT ${exports} CONTENT "{ global: tenon_plugin; local: *; };\n")
-  add_library(${name} MODULE ${ARG_SOURCES})
+  # Which SDK built it, for those who read the file without loading it: section .note.tenon.
+  get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+  set(note ${CMAKE_CURRENT_BINARY_DIR}/${name}.note.cc)
+  if(C IN_LIST languages)
+    set(note ${CMAKE_CURRENT_BINARY_DIR}/${name}.note.c)
+  endif()
+  file(CONFIGURE OUTPUT ${note} @ONLY CONTENT "#include <tenon/abi.h>
+#include <tenon/kinds.h>
+__attribute__((section(\".note.tenon\"), used, aligned(4))) static const struct {
+  uint32_t name_size, size, type;
+  char name[8];
+  uint32_t abi, vocabulary;
+  char sdk[16];
+} note = {6, 24, 1, \"Tenon\", TN_ABI_VERSION, TN_IR_VOCABULARY, \"@Tenon_VERSION@\"};
+")
+  add_library(${name} MODULE ${ARG_SOURCES} ${note})
   add_dependencies(${name} ${name}-data)
   set_target_properties(${name} PROPERTIES
     PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${folder} LINK_DEPENDS ${exports} BUILD_RPATH "" INSTALL_RPATH ""
     CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF C_STANDARD 11 C_EXTENSIONS OFF
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_compile_options(${name} PRIVATE -ffp-contract=off)
-  target_link_options(${name} PRIVATE -Wl,--version-script=${exports} -Wl,--exclude-libs,ALL)
+  target_link_options(${name} PRIVATE -Wl,--version-script=${exports} -Wl,--exclude-libs,ALL -Wl,--build-id)
   if(NOT TENON_SANITIZE)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()

@@ -45,6 +45,8 @@ void list_plugins(const Json& all) {
     for (const Json& c : p["complaints"])
       std::printf("    %s: %s\n", text(c, "where").c_str(), text(c, "message").c_str());
   }
+  for (const Json& p : all["others"])
+    std::printf("%-20s %-8s not used: %s\n", text(p, "id").c_str(), text(p, "version").c_str(), text(p, "reason").c_str());
   if (all["plugins"].empty() && all["broken"].empty())
     std::printf("no plugins; searched: %s\n", joined(all["searched"]).c_str());
 }
@@ -59,7 +61,7 @@ std::string standing_text(const Json& probe) {
 
 void show_plugin(const Json& p) {
   std::printf("%s %s\n  %s\n", text(p, "id").c_str(), text(p, "version").c_str(), text(p, "summary").c_str());
-  for (const char* key : {"vendor", "license", "tier", "manifest", "library"})
+  for (const char* key : {"vendor", "license", "tier", "manifest", "library", "origin", "digest"})
     if (!text(p, key).empty()) std::printf("  %-9s %s\n", key, text(p, key).c_str());
   std::printf("  provides  %s\n", joined(p["provides"]).c_str());
   std::printf("  probe     %s\n", standing_text(p["probe"]).c_str());
@@ -104,6 +106,14 @@ namespace {
 constexpr Verb kPluginVerbs[] = {
     {"new", "a project to begin a plugin with", add_plugin_new},
     {"check", "a library or folder: the conformance kit; an id: open an installed plugin", add_plugin_check},
+    {"pack", "a plugin's folder as one sealed file", add_package_verb},
+    {"keygen", "a key to sign packages with", add_package_verb},
+    {"sign", "sign a package", add_package_verb},
+    {"verify", "what a customer will see of a package, and whether this machine accepts it", add_package_verb},
+    {"install", "install a package into the store", add_package_verb},
+    {"remove", "take a package out of the store", add_package_verb},
+    {"trust", "show or change whose plugins are loaded", add_package_verb},
+    {"doctor", "why a library would not load, without running it", add_package_verb},
 };
 
 }  // namespace

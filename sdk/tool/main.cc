@@ -21,7 +21,7 @@ constexpr Verb kVerbs[] = {
     {"opt", "run passes on a module: text in, text out", add_opt},
     {"run", "run a function of a module and show what it computes", add_run},
     {"check", "check files: modules, pipelines, manifests", add_check},
-    {"plugin", "plugins: list, info, new, check", add_plugin},
+    {"plugin", "plugins: list, check, make, pack, sign, install them", add_plugin},
     {"repro", "make the call again at which an isolated plugin failed", add_repro},
     {"pipeline", "pipelines and locks: list, show, check, lock, explain, diff", add_pipeline},
 };
@@ -87,6 +87,8 @@ int run_program(int argc, char** argv) {
     sub->add_option("--isolate-plugin", common->isolate, "run this plugin in a process of its own; repeatable")
         .type_name("PLUGIN");
     sub->add_flag("--validate", common->validate, "check every call between the host and the plugins");
+    sub->add_option("--policy", common->policy, "a trust policy instead of the user's").type_name("FILE");
+    sub->add_option("--use", common->use, "ID=VERSION or ID=sha256:DIGEST: which of the installed versions; repeatable");
     sub->add_option("--target", common->target, "cpu (this machine), cpu:generic, cpu:+avx2,+fma, ...");
     verbs.emplace_back(sub, verb.add(*sub, common));
     names.emplace_back(verb.name);

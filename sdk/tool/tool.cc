@@ -75,6 +75,10 @@ std::unique_ptr<CompilerSession> Common::open() const {
   for (const std::string& dir : plugin_dirs) dirs.push_back(b.string(dir));
   options.emplace_back("plugin_dirs", b.array(dirs));
   if (!config.empty()) options.emplace_back("config", b.string(config));
+  std::vector<Value> versions;
+  for (const std::string& line : use) versions.push_back(b.string(line));
+  options.emplace_back("use", b.array(versions));
+  if (!policy.empty()) options.emplace_back("policy", b.string(policy));
   if (!target.empty()) options.emplace_back("target", b.string(target));
   std::vector<Value> isolated;
   for (const std::string& id : isolate) isolated.push_back(b.string(id));

@@ -28,6 +28,8 @@ struct Common {
   std::vector<std::string> isolate;  // ids of plugins
   bool validate = false;
   std::shared_ptr<size_t> violations = std::make_shared<size_t>(0);  // that the validation layer found
+  std::string policy;
+  std::vector<std::string> use;
 
   std::unique_ptr<CompilerSession> open() const;
 };
@@ -45,6 +47,7 @@ Run add_compile(Command& app, std::shared_ptr<Common> common);
 Run add_check(Command& app, std::shared_ptr<Common> common);
 Run add_plugin(Command& app, std::shared_ptr<Common> common);
 Run add_plugin_check(Command& app, std::shared_ptr<Common> common);
+Run add_package_verb(Command& app, std::shared_ptr<Common> common);  // by its name
 Run add_plugin_new(Command& app, std::shared_ptr<Common> common);
 Run add_repro(Command& app, std::shared_ptr<Common> common);
 Run add_pipeline(Command& app, std::shared_ptr<Common> common);

@@ -25,8 +25,10 @@ typedef struct TnCompiler {
   /* `options`: none, or a map with any of
    *   plugin_dirs      array of strings   searched first
    *   config           string             the list of plugins and pipelines, instead of the installation's
-   *   search_defaults  bool               TENON_PLUGIN_PATH and the installation; true
+   *   search_defaults  bool               TENON_PLUGIN_PATH, the stores and the installation; true
    *   target           string             "cpu" (this machine), "cpu:generic", "cpu:+avx2,+fma", ...
+   *   policy           string             a trust policy instead of the user's
+   *   use              array of strings   "ID=VERSION" or "ID=sha256:...": which of the installed versions
    *   isolate          bool or array      the plugins that run in a process of their own: every one, or these ids
    *   isolation        map                deadline_ms, memory_mb, repro_dir, keep_weights, probe_deadline_ms: as in the configuration
    *   probe            bool               plugins that are not the installation's own are loaded in another process first; true
@@ -38,7 +40,9 @@ typedef struct TnCompiler {
 
   /* What is installed, from the manifests alone: a map
    *   plugins   array of maps {id, version, vendor, license, tier, summary, manifest, library, loaded, provides,
-   *             probe: {state, reason, since}, isolated, passes: [{name, level, summary, concurrent, options}], ops: [...], codegen, executor}
+   *             probe: {state, reason, since}, isolated, passes: [{name, level, summary, concurrent, options}], ops: [...], codegen, executor,
+   *             runtimes: [{name, range, library}], origin, digest}
+   *   others    array of maps {id, version, digest, manifest, reason}   installed beside the version that is used
    *   broken    array of maps {id, manifest, complaints: [{message, where, hint}]}
    *   searched  array of strings   the directories */
   int (*plugins)(TnSession* session, TnValue* ret);
@@ -138,6 +142,16 @@ typedef struct TnCompiler {
    * layer. With `finish` not 0 the instances of all plugins are destroyed before, so that what they left behind is among
    * them. */
   int (*violations)(TnSession* session, int finish, TnValue* ret);
+  /* Packages and trust. `action`, its options (a map) and what it gives (a map):
+   *   pack      folder, output                        {file, digest, bytes, id, version, platform, sdk, build_id}
+   *   keygen    output, vendor, expires, successor_of {private, public, key}
+   *   sign      file, key, detached                   {file, key, digest}
+   *   verify    file: a package or a folder           {what a customer will see, trusted, because, problem}
+   *   install   file, system, replace                 {folder, digest, already, id, version, because, lines}
+   *   remove    what: "ID", "ID=VERSION" or a digest  {removed: [folder]}
+   *   trust     command: show, allow, deny or use; subject, vendor, reason, site     {file, text, ...}
+   *   doctor    file: a library or a plugin's folder  {file, findings: [{check, ok, message, hint, code}], verdict, code} */
+  int (*package)(TnSession* session, const char* action, const TnValue* options, TnValue* ret);
 } TnCompiler;
 
 TN_EXPORT const TnCompiler* tn_compiler(void);

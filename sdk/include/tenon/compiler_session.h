@@ -68,6 +68,10 @@ class CompilerSession {
   void compile(const Node& module, const std::string& path, const Value& options) const {
     invoke(c_->compile, module.get(), path.c_str(), options.ptr());
   }
+  // Packages and trust: TnCompiler.package.
+  Map package(const std::string& action, const Value& options) const {
+    return map(invoke(c_->package, action.c_str(), options.ptr()));
+  }
 
  private:
   static TnSession* create(const TnCompiler* compiler, const Value& options) {

@@ -1,0 +1,119 @@
+#include "registry/trust/edit.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "diag/files.h"
+#include "registry/package/key.h"
+
+namespace tenon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool is_digest(const std::string& s) {
+  return s.starts_with("sha256:") && s.size() == 7 + 64 &&
+         s.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
+}
+
+void add(std::vector<std::string>& list, const std::string& item) {
+  if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+}
+
+std::string allow(Policy& p, const std::string& subject) {
+  std::error_code error;
+  if (is_digest(subject)) {
+    add(p.digests, subject);
+    return "trusts the package " + subject;
+  }
+  if (subject == "command-line" || subject == "environment" || fs::is_directory(subject, error)) {
+    if (!p.says_dev) p.dev = {"command-line", "environment"};
+    p.says_dev = true;
+    std::string folder = fs::is_directory(subject, error) ? fs::canonical(subject).string() : subject;
+    add(p.dev, folder);
+    return "loads unsealed plugins below " + folder;
+  }
+  KeyChain keys = read_keys(subject);
+  auto vendor =
+      std::find_if(p.vendors.begin(), p.vendors.end(), [&](const auto& v) { return v.name == keys[0].vendor; });
+  if (vendor == p.vendors.end()) vendor = p.vendors.insert(vendor, {keys[0].vendor, {}});
+  add(vendor->keys, keys[0].public_hex);
+  return "trusts key " + key_name(keys[0].public_hex) + " for plugins of " + keys[0].vendor;
+}
+
+std::string deny(Policy& p, const std::string& subject, const std::string& reason) {
+  std::error_code error;
+  Policy::Denial d{"key", "", reason, ""};
+  if (is_digest(subject))
+    d = {"digest", subject, reason, ""};
+  else if (subject.starts_with("vendor:"))
+    d = {"vendor", subject.substr(7), reason, ""};
+  else if (subject.starts_with("id:"))
+    d = {"id", subject.substr(3), reason, ""};
+  else if (fs::is_directory(subject, error))
+    d = {"path", fs::canonical(subject).string(), reason, ""};
+  else
+    d.value = read_keys(subject)[0].public_hex;
+  p.deny.push_back(d);
+  return "denies " + d.kind + " " + d.value;
+}
+
+std::string use(Policy& p, const std::string& subject) {
+  size_t equals = subject.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw Error(TN_ERROR_ARGUMENT, "'" + subject + "' does not say which version of a plugin to use", {},
+                "write ID=VERSION, ID=sha256:DIGEST, or ID= to take it back");
+  std::string id = subject.substr(0, equals), version = subject.substr(equals + 1);
+  p.use.erase(id);
+  if (version.empty()) return "uses the newest version of " + id;
+  p.use[id] = version;
+  return "uses version " + version + " of " + id;
+}
+
+// The lines with which a file begins that are comments.
+std::string leading_comments(const std::string& text) {
+  size_t at = 0;
+  while (at < text.size() && text[at] == '#') at = std::min(text.find('\n', at), text.size() - 1) + 1;
+  return text.substr(0, at);
+}
+
+}  // namespace
+
+std::string edit_policy(const Builder& b, const std::string& file, const PolicyEdit& edit) {
+  make_directories(fs::path(file).parent_path().string());
+  int lock = ::open((file + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  struct Close {
+    int fd;
+    ~Close() {
+      if (fd >= 0) ::close(fd);
+    }
+  } closer{lock};
+  if (lock >= 0) ::flock(lock, LOCK_EX);
+  Policy policy;
+  std::string head = "# Whose plugins Tenon loads. Written by: tenon plugin trust\n";
+  std::error_code error;
+  if (fs::exists(file, error)) {
+    policy = read_policy_file(b, file);
+    head = leading_comments(read_file(file));
+  }
+  std::string done;
+  if (edit.command == "allow")
+    done = allow(policy, edit.subject);
+  else if (edit.command == "deny")
+    done = deny(policy, edit.subject, edit.reason);
+  else if (edit.command == "use")
+    done = use(policy, edit.subject);
+  else
+    throw Error(TN_ERROR_ARGUMENT, "trust has no command '" + edit.command + "'", {}, "allow, deny, use or show");
+  write_file(file, head + policy_text(policy));
+  ::chmod(file.c_str(), 0644);
+  return done;
+}
+
+}  // namespace tenon
