@@ -91,7 +91,7 @@ def compiled(w, name, source, *flags, language="c"):
     file = w.folder / f"{name}.{language}"
     file.write_text(source)
     out = w.folder / f"{name}.so"
-    subprocess.run(["cc" if language == "c" else "c++", "-shared", "-fPIC", "-fvisibility=hidden", *flags, str(file), "-o", str(out)], check=True,
+    subprocess.run(["cc" if language == "c" else "c++", "-shared", "-fPIC", "-fvisibility=hidden", str(file), *flags, "-o", str(out)], check=True,
                    cwd=w.folder)
     return out
 
