@@ -59,16 +59,9 @@ OpService::OpService(const Builder& b, PluginProvider& provider, PluginInstances
 const OpTable& OpService::op_table() {
   std::call_once(filled_, [this] {
     for (const PluginInfo& plugin : provider_.plugins())
-      for (const OpRow& op : plugin.ops) try {
-          ops_.add(op.row, plugin.id, op.origin);
-        } catch (const Error& e) { problems_.push_back(e); }
+      for (const OpRow& op : plugin.ops) ops_.add_or_dispute(op.row, plugin.id, op.origin);
   });
   return ops_;
-}
-
-const std::vector<Error>& OpService::problems() {
-  op_table();
-  return problems_;
 }
 
 Value OpService::record(std::string_view id) {

@@ -17,9 +17,8 @@ class OpService {
   OpService& operator=(const OpService&) = delete;
 
   const TnHostOps* table() const { return &table_; }
-  // The operators of all manifests. One that two plugins declare belongs to the first; the other is told in `problems`.
+  // The operators of all manifests.
   const OpTable& op_table();
-  const std::vector<Error>& problems();
   // The op's row as a map with its plugin; none when unknown.
   Value record(std::string_view id);
   Value infer_type(const TnContext* context, const Node& call);
@@ -38,7 +37,6 @@ class OpService {
   TnHostOps table_;
   std::once_flag filled_;
   OpTable ops_;
-  std::vector<Error> problems_;
 };
 
 // The options of a schema as a map: name -> {type, default, choices, summary, required}.

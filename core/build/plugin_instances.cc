@@ -2,6 +2,22 @@
 
 namespace tenon {
 
+namespace {
+
+// One id of a kind is one schema: of two plugins that differ neither can be used.
+void refuse_disputed_kinds(PluginProvider& provider, const PluginInfo& plugin) {
+  for (const KindDeclaration& mine : plugin.kinds)
+    for (const PluginInfo& other : provider.plugins())
+      for (const KindDeclaration& theirs : other.kinds)
+        if (mine.id == theirs.id && !(mine.flags == theirs.flags && mine.slots == theirs.slots))
+          throw Error(TN_ERROR_DUPLICATE,
+                      "the plugin '" + plugin.id + "' " + plugin.version + " declares the kind `" + mine.id +
+                          "` with another schema than '" + other.id + "' " + other.version + " (" + theirs.origin + ")",
+                      mine.origin, "leave one of the two plugins out; a changed kind takes a higher revision");
+}
+
+}  // namespace
+
 PluginInstances::PluginInstances(PluginProvider& provider, const TnRuntime* runtime, void* host_self,
                                  const void* (*service)(void* self, const char* id), Validation* validation)
     : provider_(provider), validation_(validation), host_{sizeof(TnHost), host_self, runtime, service} {}
@@ -32,6 +48,7 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
                     "two plugins ask for each other in their create; ask at first use instead");
       return e;
     }
+  refuse_disputed_kinds(provider_, plugin);
   if (std::unique_ptr<PluginStandIn> stand_in = provider_.stand_in(plugin, host_)) {
     Entry& e = entries_.emplace_back();
     e.info = &plugin;

@@ -49,6 +49,7 @@ struct SlotDeclaration {
   std::string name;
   int32_t type;  // TN_SLOT_...
   int32_t role;  // TN_ROLE_...
+  bool operator==(const SlotDeclaration&) const = default;
 };
 
 // Throws TN_ERROR_ARGUMENT for a declaration that is not well formed.

@@ -177,7 +177,17 @@ void OpTable::add(const Map& row, std::string_view plugin, std::string_view orig
   records_.emplace(std::move(id), std::move(op));
 }
 
+void OpTable::add_or_dispute(const Map& row, std::string_view plugin, std::string_view origin) {
+  try {
+    add(row, plugin, origin);
+  } catch (const Error& e) {
+    if (e.code != TN_ERROR_DUPLICATE) throw;
+    disputed_.emplace(row.find("id")->as_string(), e);
+  }
+}
+
 const OpRecord* OpTable::find(std::string_view id) const {
+  if (auto disputed = disputed_.find(id); disputed != disputed_.end()) throw Error(disputed->second);
   auto it = records_.find(id);
   return it == records_.end() ? nullptr : &it->second;
 }

@@ -45,7 +45,11 @@ class OpTable {
   //   {id, revision, level, args, attrs: {NAME: {type, default}}, effects, result, functions, commutative}
   // Throws TN_ERROR_ARGUMENT for a row that is not well formed, and TN_ERROR_DUPLICATE naming both origins.
   void add(const Map& row, std::string_view plugin, std::string_view origin);
+  // The same for a table of several plugins: an operator that two of them declare is neither's, and asking for it throws
+  // that error from then on.
+  void add_or_dispute(const Map& row, std::string_view plugin, std::string_view origin);
 
+  // Null when no plugin declares it.
   const OpRecord* find(std::string_view id) const;
   // Throws TN_ERROR_NOT_FOUND with the nearest known name.
   const OpRecord& get(std::string_view id, const std::string& where = {}) const;
@@ -63,6 +67,7 @@ class OpTable {
 
  private:
   std::map<std::string, OpRecord, std::less<>> records_;
+  std::map<std::string, Error, std::less<>> disputed_;
 };
 
 }  // namespace tenon

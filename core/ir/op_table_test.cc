@@ -31,6 +31,19 @@ TEST(OpTable, RefusesTheSameOperatorTwiceNamingBoth) {
   EXPECT_NE(e.message.find("other/manifest:3:5"), std::string::npos);
 }
 
+TEST(OpTable, GivesAnOperatorOfTwoPluginsToNeither) {
+  OpTable t;
+  t.add_or_dispute(exp_row(), "some-ops", "some-ops/manifest:12:5");
+  EXPECT_EQ(t.get("tir.exp").plugin, "some-ops");
+  t.add_or_dispute(exp_row(), "other", "other/manifest:3:5");
+  for (const Error& e : {error_of([&] { t.find("tir.exp"); }), error_of([&] { t.get("tir.exp"); })}) {
+    EXPECT_EQ(e.code, TN_ERROR_DUPLICATE);
+    EXPECT_NE(e.message.find("`other`"), std::string::npos);
+    EXPECT_NE(e.message.find("`some-ops`"), std::string::npos);
+  }
+  EXPECT_EQ(error_of([&] { t.add_or_dispute(row({{"id", text("plain")}}), "p", "m:1:1"); }).code, TN_ERROR_ARGUMENT);
+}
+
 TEST(OpTable, RefusesRowsThatAreNotWellFormed) {
   OpTable t;
   auto message = [&](const Builder::Entries& entries) {

@@ -27,7 +27,7 @@ ProbeResult probe_plugin(const PluginInfo& plugin, const RegistryPlace& place, c
   Exchange exchange(child.channel(), store, false);
   Array answer;
   try {
-    exchange.send(Kind::kOpen, OpenRequest{plugin, place}.to_array(b), patience);
+    exchange.send(Kind::kOpen, OpenRequest{plugin, place, true}.to_array(b), patience);
     if (exchange.receive(&answer, patience) != Kind::kAnswer || answer.size() != 3 || !answer[0].is_bool() ||
         !answer[2].is_array())
       throw Broken{true};

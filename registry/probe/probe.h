@@ -12,8 +12,8 @@ struct ProbeLimits {
   uint64_t memory_bytes = uint64_t{2} << 30;
 };
 
-// Opens the library, makes an instance, asks for what the manifest provides, and lets the process end: all of it must
-// work and leave the process as it was.
+// Opens the library, makes an instance, asks for what the manifest provides, destroys it, and lets the process end: all
+// of it must work and leave the process as it was.
 ProbeResult probe_plugin(const PluginInfo& plugin, const RegistryPlace& place, const std::string& worker,
                          const ProbeLimits& limits);
 

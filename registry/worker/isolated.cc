@@ -80,7 +80,7 @@ void IsolatedPlugin::start() {
     recording_.add(kind, body, constants);
   };
   Request open{-1, {}, "starting", nullptr, {}};
-  OpenRequest message{plugin_, place_};
+  OpenRequest message{plugin_, place_, false};
   try {
     converse(open, kOpenDeadlineMs, [&](const Patience& p) { exchange_->send(Kind::kOpen, message.to_array(b_), p); });
   } catch (...) {

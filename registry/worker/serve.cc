@@ -76,6 +76,12 @@ class Server {
   }
 
  private:
+  Error escaped(const std::string& what) const {
+    return Error(TN_ERROR_PLUGIN,
+                 "the plugin '" + plugin_.id + "' " + plugin_.version + " let an exception escape" + what,
+                 plugin_.library, "this is a bug of the plugin: nothing may be thrown across the boundary");
+  }
+
   // Makes the call, puts back what it changed around it, and answers. What the call left behind is freed before the
   // answer: what breaks then is its own doing.
   template <class F>
@@ -89,9 +95,9 @@ class Server {
       ok = true;
     } catch (const Error& e) { result = error_value(b_, e); } catch (const std::bad_alloc&) {
       result = error_value(b_, Error(TN_ERROR_OUT_OF_MEMORY, "out of memory"));
-    } catch (const std::exception& e) {
-      result = error_value(b_, Error(TN_ERROR_PLUGIN, std::string("let an exception escape: ") + e.what()));
-    } catch (...) { result = error_value(b_, Error(TN_ERROR_PLUGIN, "let an exception escape")); }
+    } catch (const std::exception& e) { result = error_value(b_, escaped(std::string(": ") + e.what())); } catch (...) {
+      result = error_value(b_, escaped(""));
+    }
     std::vector<std::string> changed = before.restore();
     std::vector<Value> changes;
     for (const std::string& c : changed) changes.push_back(b_.string(c));
@@ -122,6 +128,7 @@ class Server {
     answer(
         [&]() -> Value {
           for (const std::string& capability : plugin_.provides) session_->instances().use(plugin_, capability.c_str());
+          if (request.trial) session_->instances().destroy_all();
           return {};
         },
         true);

@@ -20,13 +20,13 @@ Array OpenRequest::to_array(const Builder& b) const {
   for (const SearchDir& d : place.dirs)
     dirs.push_back(b.array({b.string(d.path), Value(d.must_exist), Value(int64_t{d.level}), b.string(d.origin)}));
   return b.array({b.string(plugin.id), b.string(plugin.version), b.string(plugin.manifest), b.string(plugin.library),
-                  texts_value(b, plugin.provides), b.array(dirs), b.string(place.installation),
-                  b.string(place.config), b.string(plugin.origin), b.string(plugin.digest), b.string(place.policy),
-                  texts_value(b, place.use)});
+                  texts_value(b, plugin.provides), b.array(dirs), b.string(place.installation), b.string(place.config),
+                  b.string(plugin.origin), b.string(plugin.digest), b.string(place.policy), texts_value(b, place.use),
+                  Value(trial)});
 }
 
 OpenRequest OpenRequest::from(const Array& m) {
-  if (m.size() != 12) throw Error(TN_ERROR_CORRUPT, "the host's first message is not of this version");
+  if (m.size() != 13) throw Error(TN_ERROR_CORRUPT, "the host's first message is not of this version");
   OpenRequest r;
   auto text = [&](size_t i) { return std::string(m[i].as_string()); };
   r.plugin.id = text(0);
@@ -46,6 +46,7 @@ OpenRequest OpenRequest::from(const Array& m) {
   r.plugin.digest = text(9);
   r.place.policy = text(10);
   r.place.use = texts_of(m[11]);
+  r.trial = m[12].as_bool();
   return r;
 }
 

@@ -9,6 +9,7 @@ namespace tenon::worker {
 struct OpenRequest {
   PluginInfo plugin;    // what is needed to load it: id, version, files, capabilities
   RegistryPlace place;  // for what the plugin asks of others
+  bool trial = false;   // its instance is destroyed again before the answer
 
   Array to_array(const Builder& b) const;
   // Throws TN_ERROR_CORRUPT.

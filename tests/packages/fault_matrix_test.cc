@@ -10,6 +10,7 @@
 
 #include "elf_patch.h"
 #include "package_fixture.h"
+#include "tenon/ext/op.h"
 #include "tenon/kinds.h"
 
 namespace tenon {
@@ -56,6 +57,13 @@ constexpr Cause kCauses[] = {
     {"create fails", TN_ERROR_DEVICE, "could not start: "},
     {"create fails without a word", TN_ERROR_PLUGIN, "a call failed without an error object"},
     {"capability missing", TN_ERROR_PLUGIN, ", its library does not"},
+    // What it does when it is loaded.
+    {"init crashes", TN_ERROR_PLUGIN, "was stopped by SIGSEGV"},
+    {"init aborts", TN_ERROR_PLUGIN, "was stopped by SIGABRT"},
+    {"init exits", TN_ERROR_PLUGIN, "called exit("},
+    {"init hangs", TN_ERROR_PLUGIN, "did not come back within"},
+    {"init throws", TN_ERROR_PLUGIN, "exception"},
+    {"init changes the process", TN_ERROR_PLUGIN, "of its process when it was loaded, and left it so"},
     // The manifest.
     {"not YAML", TN_ERROR_PARSE, "cannot be used: not legal YAML"},
     {"not a map", TN_ERROR_PARSE, "the manifest is a map"},
@@ -75,6 +83,7 @@ constexpr Cause kCauses[] = {
     {"wrong option type", TN_ERROR_PARSE, "'type' takes one of"},
     {"wrong default", TN_ERROR_PARSE, "is wrong: the option takes"},
     {"one op with two schemas", TN_ERROR_DUPLICATE, "and already by"},
+    {"one kind with two schemas", TN_ERROR_DUPLICATE, "with another schema than"},
     {"unknown runtime", TN_ERROR_PARSE, "is not known by name"},
     {"wrong range", TN_ERROR_PARSE, "takes a range of versions"},
     {"two documents", TN_ERROR_PARSE, "a second YAML document"},
@@ -380,6 +389,23 @@ TEST_F(FaultMatrix, EveryFaultIsAnErrorThatSaysWhatToDo) {
     w.plugin(text.replace(text.find("[com.acme.thing/1]"), 18, "[tenon.linker/1]"));
     w.load();
   });
+  // ---- What it does when it is loaded: in a process of its own first
+  auto init = [&](const std::string& cause, const std::string& deed, std::initializer_list<const char*> moments) {
+    for (const char* moment : moments)
+      expect(cause, moment, [&](World& w) {
+        w.probe = true;
+        ::setenv("TENON_TEST_INIT", (std::string(moment) + ":" + deed).c_str(), 1);
+        w.plugin();
+        // A deadline for those that hang alone: a busy machine is slow to start a process.
+        w.load(kId, {{"isolation", w.b.map({{"probe_deadline_ms", Value(int64_t{deed == "hang" ? 500 : 60'000})}})}});
+      });
+  };
+  init("init crashes", "crash", {"constructor", "entry", "create", "destroy"});
+  init("init aborts", "abort", {"constructor", "entry", "create", "destroy"});
+  init("init exits", "exit", {"constructor", "entry", "create", "destroy"});
+  init("init hangs", "hang", {"constructor", "entry", "create", "destroy"});
+  init("init throws", "throw", {"entry", "create"});
+  init("init changes the process", "locale", {"constructor", "entry", "create", "destroy"});
   // ---- The manifest
   const std::string head = manifest_text();
   auto with = [&](const std::string& from, const std::string& to) {
@@ -420,6 +446,38 @@ TEST_F(FaultMatrix, EveryFaultIsAnErrorThatSaysWhatToDo) {
   manifest("one op with two schemas", head +
                                           "ops: [{id: com.acme.op, level: loop, args: [x], result: first}, {id: "
                                           "com.acme.op, level: loop, args: [x, y], result: first}]\n");
+  // Of two plugins neither has what they declare differently.
+  auto two = [&](const std::string& cause, const std::string& label, const std::string& mine, const std::string& theirs,
+                 const std::function<void(const TnCompiler*, TnSession*)>& use) {
+    expect(cause, label, [&](World& w) {
+      auto manifest_of = [&](const std::string& id, const std::string& more) {
+        std::string text = manifest_text(more, "1.0.0", id);
+        if (more.starts_with("kinds")) text.replace(text.find("[com.acme.thing/1]"), 18, "[tenon.kind/1]");
+        w.plugin(text, plugin_library(), id);
+      };
+      manifest_of(kId, mine);
+      manifest_of("com.bolt.other", theirs);
+      w.session(use);
+    });
+  };
+  auto ask_for_op = [](const TnCompiler* c, TnSession* s) {
+    auto* ops = static_cast<const TnHostOps*>(c->service(s, TN_HOST_OPS));
+    call([&](TnValue* ret) { return ops->find(ops->self, "com.acme.op", ret); });
+  };
+  const std::string op = "ops: [{id: com.acme.op, level: loop, args: [x], result: first}]\n";
+  two("one op with two schemas", "of two plugins", op,
+      "ops: [{id: com.acme.op, level: loop, args: [x, y], result: first}]\n", ask_for_op);
+  two("one op with two schemas", "of two plugins, alike", op, op, ask_for_op);
+  auto kind = [](const std::string& level, const std::string& slot) {
+    return "kinds: [{id: com.acme.Scale/1, level: " + level +
+           ", role: expression, effects: pure, slots: [{name: " + slot + "}]}]\n";
+  };
+  auto ask_for_plugin = [](const TnCompiler* c, TnSession* s) {
+    call([&](TnValue* ret) { return c->load_plugin(s, kId, ret); });
+  };
+  for (const std::string& theirs :
+       {kind("graph", "y, type: node"), kind("graph", "x, type: int"), kind("loop", "x, type: node")})
+    two("one kind with two schemas", theirs, kind("graph", "x, type: node"), theirs, ask_for_plugin);
   manifest("unknown runtime", head + "runtimes: {cudo: '12'}\n");
   for (const char* range : {"12;14", ">=", "newest"})
     manifest("wrong range", head + "runtimes: {cuda: '" + range + "'}\n");

@@ -34,6 +34,7 @@ struct World {
     std::filesystem::create_directories(dir);
     ::setenv("TENON_STORE", (dir + "/store").c_str(), 1);
     ::setenv("TENON_TRUST", (dir + "/trust.yaml").c_str(), 1);
+    ::setenv("XDG_CACHE_HOME", (dir + "/cache").c_str(), 1);
   }
   std::string write(const std::string& name, const std::string& bytes) const {
     std::filesystem::create_directories(std::filesystem::path(dir + "/" + name).parent_path());
@@ -69,7 +70,7 @@ struct World {
     TnSession* s = nullptr;
     more.emplace_back("plugin_dirs",
                       std::filesystem::exists(dir + "/plugins") ? b.array({b.string(dir + "/plugins")}) : b.array({}));
-    more.emplace_back("probe", Value(false));  // each case has a process of its own already
+    more.emplace_back("probe", Value(probe));
     Value options = b.map(more);
     call([&](TnValue* ret) { return c->session_create(options.ptr(), &s, ret); });
     struct Close {
@@ -93,6 +94,7 @@ struct World {
   }
 
   std::string dir;
+  bool probe = false;  // most tests give each case a process of its own already
   Builder b = core_builder();
 };
 

@@ -1,9 +1,13 @@
 /* A small plugin. The macros make others of it: ID, VERSION, EVIL (its constructor leaves a mark), EXTRA (a second
  * exported symbol), FAIL (how create fails). What else can be wrong with one, the tests write into its bytes. */
+#include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 #include <tenon/abi.h>
 #include <tenon/kinds.h>
 #include <tenon/runtime.h>
+#include <unistd.h>
+#include <unwind.h>
 
 #ifndef ID
 #define ID "com.acme.thing"
@@ -11,6 +15,29 @@
 #ifndef VERSION
 #define VERSION "1.0.0"
 #endif
+
+/* TENON_TEST_INIT=MOMENT:DEED: what goes wrong when it is loaded, and when. */
+static void go_wrong(const char* moment) {
+  const char* said = getenv("TENON_TEST_INIT");
+  size_t n = strlen(moment);
+  if (!said || strncmp(said, moment, n) != 0 || said[n] != ':') return;
+  said += n + 1;
+  if (!strcmp(said, "crash")) *(volatile char*)(size_t)getpagesize() = 1;
+  if (!strcmp(said, "abort")) abort();
+  if (!strcmp(said, "exit")) exit(0);
+  if (!strcmp(said, "hang"))
+    for (;;) pause();
+  if (!strcmp(said, "throw")) {
+    static struct _Unwind_Exception thrown;
+    memcpy(&thrown.exception_class, "THING\0\0", 8);
+    _Unwind_RaiseException(&thrown);
+    abort();
+  }
+  if (!strcmp(said, "locale")) setenv("LC_ALL", "C.UTF-8", 1), setlocale(LC_ALL, "C.UTF-8");
+  if (!strcmp(said, "memory"))
+    for (;;) memset(malloc(1 << 24), 1, 1 << 24);
+}
+static __attribute__((constructor)) void constructed(void) { go_wrong("constructor"); }
 
 #ifdef EVIL
 static __attribute__((constructor)) void mark(void) { setenv("TENON_TEST_EVIL", "1", 1); }
@@ -25,11 +52,15 @@ static int create(const TnHost* host, void** instance, TnValue* ret) {
   (void)host;
   (void)ret;
   *instance = (void*)&table;
+  go_wrong("create");
   if (getenv("TENON_TEST_CREATE_ERROR"))
     return host->runtime->error(TN_ERROR_DEVICE, "the device does not answer", "", "switch it on", 0, ret);
   return getenv("TENON_TEST_CREATE_SILENT") ? -1 : 0;
 }
-static void destroy(void* instance) { (void)instance; }
+static void destroy(void* instance) {
+  (void)instance;
+  go_wrong("destroy");
+}
 static const void* capability(void* instance, const char* id) { return id[4] == 'a' ? instance : 0; }
 
 /* The tests find it by its first words. */
@@ -37,4 +68,7 @@ static const TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULAR
                                VERSION,          &create,        &destroy,         &capability};
 
 TN_EXPORT const TnPlugin* tenon_plugin(void);
-TN_EXPORT const TnPlugin* tenon_plugin(void) { return getenv("TENON_TEST_NULL_ENTRY") ? 0 : &table; }
+TN_EXPORT const TnPlugin* tenon_plugin(void) {
+  go_wrong("entry");
+  return getenv("TENON_TEST_NULL_ENTRY") ? 0 : &table;
+}
