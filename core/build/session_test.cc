@@ -96,7 +96,10 @@ TEST_F(SessionTest, NamesWhatIsMissing) {
   EXPECT_EQ(failure([&] { s.generate(module(), "", {}); }),
             "no installed plugin is a code generator for this target; there are: fake");
   provider_.broken_.push_back({"bad", "bad/manifest", {Error(TN_ERROR_PARSE, "it lacks a name", "bad/manifest:1:1")}});
-  EXPECT_EQ(failure([&] { s.load(module(), "bad", {}); }), "the plugin 'bad' cannot be used: it lacks a name");
+  EXPECT_EQ(
+      failure([&] { s.load(module(), "bad", {}); }),
+      "the plugin 'bad' cannot be used: it lacks a name; correct it, or install the plugin again; all complaints: "
+      "tenon plugin list");
   EXPECT_EQ(provider_.loads, 0);
   provider_.plugins_.clear();
   EXPECT_EQ(failure([&] { s.load(module(), "", {}); }).substr(0, 38), "no installed plugin is an executor; in");
