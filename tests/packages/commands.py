@@ -75,12 +75,8 @@ def detached(w):
     (w.folder / "key.der").write_bytes(bytes.fromhex("302e020100300506032b657004220420" + seed))
     (w.folder / "seal").mkdir()
     subprocess.run(["tar", "xf", "thing.tnp", "-C", "seal"], cwd=w.folder, check=True)
-    try:
-        subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "key.der", "-keyform", "DER", "-in", "seal/seal.json", "-out", "s.sig"],
-                       cwd=w.folder, check=True)
-    except FileNotFoundError:
-        print("openssl is not installed: detached signatures are tested in C++ alone")
-        return
+    subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "key.der", "-keyform", "DER", "-in", "seal/seal.json", "-out", "s.sig"],
+                   cwd=w.folder, check=True)
     w.run("plugin", "pack", "thing", "-o", "again.tnp")
     w.run("plugin", "sign", "again.tnp", "--detached", "s.sig", "--key", "next.pub")
     if (w.folder / "again.tnp").read_bytes() != (w.folder / "thing.tnp").read_bytes():
