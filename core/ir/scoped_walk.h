@@ -84,6 +84,11 @@ class ScopedWalk {
     return nullptr;
   }
   size_t depth() const { return frames_.size(); }
+  // A definition of what the visitor did not enter: in scope until that of the place ends.
+  void define_skipped(const TnNode* n) {
+    ++active_[n];
+    trail_.push_back(n);
+  }
 
  private:
   struct Frame {

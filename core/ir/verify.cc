@@ -22,20 +22,25 @@ class FunctionVerifier : public ScopeVisitor {
     const TnNode* function = nullptr;
     const TnNode* by = nullptr;  // the node in whose slots it is defined; null when a shape defines it
     bool in_scope = false;
+    uint32_t unit = 0;     // in which it is defined; 0 for none
+    uint32_t used_in = 0;  // the last unit that is known to use it
   };
 
   // `entry` takes what the cache is to know of the function.
-  FunctionVerifier(const ir::Module& module, const VerifyServices& services, CallGraph& calls,
+  FunctionVerifier(const ir::Module& module, const VerifyServices& services, CallGraph& calls, CallMemo& right,
                    PointerMap<Definition>& definitions, VerifyCache::Entry& entry)
       : module_(module),
         entry_(entry),
+        calls_(calls),
+        keeps_units_(services.cache != nullptr),
         loop_(module, services.ops),
-        graph_(module, services, loop_, calls, [this](const TnNode* v) { return is_in_scope(v); }),
+        graph_(module, services, loop_, calls, right, [this](const TnNode* v) { return is_in_scope(v); }),
         definitions_(definitions),
         walk_(*this) {}
 
   void run(std::string_view name, const Node& function) {
     function_ = function.get();
+    name_ = name;
     is_loop_ = function.is<tir::PrimFunc>();
     is_graph_ = function.is<relax::Function>();
     if (is_graph_) graph_.begin(name, function.to<relax::Function>());
@@ -61,25 +66,29 @@ class FunctionVerifier : public ScopeVisitor {
   }
 
   Below enter(const TnNode* n) {
+    if (keeps_units_ && !unit_ && is_unit(n)) {
+      if (is_known(n)) return Below::kSkip;
+      open_unit(n);
+    }
     span_ = n->span;
     bool shared = static_cast<uint32_t>(__atomic_load_n(&n->header.counts, __ATOMIC_RELAXED)) > 1;
-    if (shared && !(flags_of(n) & kHasDefinitions) && n->depth > 1) {
-      size_t before = seen_.size();
-      seen_[n] = 1;
-      if (seen_.size() == before) return Below::kSkip;
-    }
+    if (shared && !(flags_of(n) & kHasDefinitions) && n->depth > 1 && was_seen(n)) return Below::kSkip;
     if (n->kind == ir::GlobalVar::kKind) check_global(n);
     if (is_loop_) loop_.check(borrowed(n), walk_.enclosing());
     if (is_graph_) graph_.check(borrowed(n), walk_.enclosing());
+    if (unit_ && is_graph_ && n->kind == ir::Call::kKind &&
+        borrowed(n).to<ir::Call>().op().kind() == ir::GlobalVar::kKind)
+      entry_.units.add({n, nullptr, VerifiedUnits::Role::kCall});
     span_ = nullptr;
     return Below::kEnter;
   }
 
   void leave(const TnNode* n) {
+    if (n == unit_) close_unit(n);
     if (!is_graph_ || n->kind != relax::DataflowBlock::kKind) return;
     span_ = n->span;
     graph_.leave(borrowed(n));
-    seen_.clear();  // what it bound can no longer be used
+    ++state_;  // what it bound can no longer be used
     span_ = nullptr;
   }
 
@@ -95,7 +104,8 @@ class FunctionVerifier : public ScopeVisitor {
       throw Violation{"single-definition", name_of(n) + " is defined in two places",
                       "make the definitions of the second place anew (renew)"};
     if (!d.function) entry_.defined.push_back(n);
-    d = {function_, by, true};
+    d = {function_, by, true, unit_ ? unit_number_ : 0, 0};
+    if (unit_) entry_.units.add({n, by, by_shape ? VerifiedUnits::Role::kShape : VerifiedUnits::Role::kDefine});
     if (is_loop_) loop_.check_definition(borrowed(n));
     if (is_graph_) graph_.check_definition(borrowed(n));
     span_ = nullptr;
@@ -104,6 +114,7 @@ class FunctionVerifier : public ScopeVisitor {
   void use(const TnNode* n, bool in_scope) {
     if (in_scope) {
       if (is_graph_) graph_.check_use(n);
+      if (unit_) note_use(n);
       return;
     }
     Definition* d = definitions_.find(n);
@@ -114,13 +125,109 @@ class FunctionVerifier : public ScopeVisitor {
 
   void end(const TnNode* n) {
     definitions_[n].in_scope = false;
-    seen_.clear();
+    ++state_;
   }
 
  private:
   bool is_in_scope(const TnNode* v) {
     Definition* d = definitions_.find(v);
     return d && d->in_scope && d->function == function_;
+  }
+
+  // ---- Units (verified_units.h)
+
+  bool is_unit(const TnNode* n) {
+    switch (n->kind) {
+      case TN_KIND_relax_VarBinding:
+      case TN_KIND_relax_MatchCast: {
+        const TnNode* block = walk_.enclosing();
+        return block && (block->kind == relax::BindingBlock::kKind || block->kind == relax::DataflowBlock::kKind);
+      }
+      case TN_KIND_tir_For:
+      case TN_KIND_tir_IfThenElse:
+      case TN_KIND_tir_Evaluate:
+      case TN_KIND_tir_Bind:
+      case TN_KIND_tir_AllocBuffer:
+      case TN_KIND_tir_DeclBuffer:
+      case TN_KIND_tir_BufferStore:
+      case TN_KIND_tir_Assert: {
+        const TnNode* sequence = walk_.enclosing();
+        return sequence && sequence->kind == tir::Seq::kKind;
+      }
+      default: return false;
+    }
+  }
+
+  // Whether a unit is verified and stands where that still holds; then its definitions are made.
+  bool is_known(const TnNode* n) {
+    using Role = VerifiedUnits::Role;
+    std::span<const VerifiedUnits::Fact> facts;
+    if (!entry_.units.find(n, graph_.is_in_dataflow(), &facts)) return false;
+    for (const VerifiedUnits::Fact& f : facts) {
+      if (f.role == Role::kCall) continue;
+      const Definition* d = definitions_.find(f.node);
+      bool holds = f.role == Role::kUse ? d && d->in_scope && d->function == function_ && !graph_.is_hidden(f.node)
+                   : f.role == Role::kDefine || f.role == Role::kDefineInner
+                       ? !d
+                       : !d || (!d->in_scope && d->function == function_);
+      if (!holds) return false;
+    }
+    for (const VerifiedUnits::Fact& f : facts) {
+      if (f.role == Role::kUse) continue;
+      if (f.role == Role::kCall) {
+        note_call(f.node);
+        continue;
+      }
+      bool stays = f.role == Role::kDefine || f.role == Role::kShape;
+      Definition& d = definitions_[f.node];
+      if (!d.function) entry_.defined.push_back(f.node);
+      d = {function_, f.by, stays, 0, 0};
+      if (stays) walk_.define_skipped(f.node);
+      if (is_graph_ && graph_.is_hidden(f.node)) graph_.check_definition(borrowed(f.node));
+    }
+    return true;
+  }
+
+  void open_unit(const TnNode* n) {
+    unit_ = n;
+    ++unit_number_;
+    ++state_;
+    entry_.units.open();
+  }
+
+  void close_unit(const TnNode* n) {
+    using Role = VerifiedUnits::Role;
+    bool ends = kind_info(n->kind)->is_scope();
+    for (VerifiedUnits::Fact& f : entry_.units.opened()) {
+      if (f.role != Role::kDefine && f.role != Role::kShape) continue;
+      if (!ends && definitions_.find(f.node)->in_scope) continue;
+      f.role = f.role == Role::kDefine ? Role::kDefineInner : Role::kShapeInner;
+    }
+    entry_.units.close(borrowed(n), graph_.is_in_dataflow());
+    unit_ = nullptr;
+    ++state_;
+  }
+
+  void note_use(const TnNode* n) {
+    Definition& d = *definitions_.find(n);
+    if (d.unit == unit_number_ || d.used_in == unit_number_) return;
+    d.used_in = unit_number_;
+    entry_.units.add({n, nullptr, VerifiedUnits::Role::kUse});
+  }
+
+  void note_call(const TnNode* call) {
+    std::string_view callee = borrowed(call).to<ir::Call>().op().to<ir::GlobalVar>().name();
+    const Value* f = module_.functions().find(callee);
+    if (f && as_node(*f).is<relax::Function>()) calls_.add(name_, callee, call);
+  }
+
+  // Whether a shared node was checked under what is in scope now. What is recorded of a unit is all of it, so that only
+  // types without variables, which name nothing that a unit has to know, count beyond the unit.
+  bool was_seen(const TnNode* n) {
+    bool is_plain_type =
+        n->depth == 2 && !(flags_of(n) & kHasVariables) && (kind_info(n->kind)->schema.flags & TN_KIND_TYPE);
+    uint32_t now = is_plain_type ? kAlways : state_;
+    return std::exchange(seen_[n], now) == now;
   }
 
   // In graph functions, which say little by their paths: what is being bound.
@@ -145,11 +252,18 @@ class FunctionVerifier : public ScopeVisitor {
 
   const ir::Module& module_;
   VerifyCache::Entry& entry_;
+  CallGraph& calls_;
+  bool keeps_units_;
   LoopRules loop_;
   GraphRules graph_;
   PointerMap<Definition>& definitions_;
   ScopedWalk<FunctionVerifier> walk_;
-  PointerMap<char> seen_;  // shared nodes that were checked under what is in scope now
+  static constexpr uint32_t kAlways = UINT32_MAX;
+  PointerMap<uint32_t> seen_;     // shared nodes that were checked, and in which state
+  uint32_t state_ = 1;            // another one whenever less is in scope, or another unit is looked at
+  const TnNode* unit_ = nullptr;  // that is being looked at
+  uint32_t unit_number_ = 0;
+  std::string_view name_;  // of the function
   const TnNode* function_ = nullptr;
   const TnSpan* span_ = nullptr;  // of the node that is being checked
   bool is_loop_ = false;
@@ -258,6 +372,7 @@ void verify_module(const Node& module, const VerifyServices& services) {
     check_attributes(e.key(), as_node(e.value()), public_names);
   }
   CallGraph calls;
+  CallMemo right(true);
   VerifyCache unused;
   VerifyCache& cache = services.cache ? *services.cache : unused;
   VerifyCache::Entries entries;
@@ -270,9 +385,10 @@ void verify_module(const Node& module, const VerifyServices& services) {
   }
   for (const Map::Entry& e : m.functions()) {
     if (entries.contains(e.key())) continue;
-    VerifyCache::Entry entry(as_node(e.value()));
-    FunctionVerifier(m, services, calls, definitions, entry).run(e.key(), as_node(e.value()));
+    VerifyCache::Entry entry = cache.take_units(e.key(), as_node(e.value()), m);
+    FunctionVerifier(m, services, calls, right, definitions, entry).run(e.key(), as_node(e.value()));
     entry.calls = calls.of(e.key());
+    entry.units.finish();
     entries.emplace(e.key(), std::move(entry));
   }
   check_recursion(m, calls);

@@ -3,8 +3,6 @@
 namespace tenon {
 namespace {
 
-constexpr uint64_t kOneWeak = uint64_t{1} << 32;
-
 // The slots of a function that its callers depend on: all but the body.
 std::vector<Value> signature_of(const Node& function) {
   uint32_t body = function.is<tir::PrimFunc>()     ? uint32_t{tir::PrimFuncSlot::body}
@@ -23,35 +21,45 @@ bool is_same(const Value& a, const Value& b) {
 
 }  // namespace
 
-WeakNode::WeakNode(const Node& node) : node_(node.get()) {
-  __atomic_fetch_add(&node.header()->counts, kOneWeak, __ATOMIC_RELAXED);
-}
-
-WeakNode::~WeakNode() {
-  if (!node_) return;
-  auto* header = const_cast<TnObject*>(&node_->header);
-  if (__atomic_fetch_sub(&header->counts, kOneWeak, __ATOMIC_ACQ_REL) >> 32 == 1) header->deleter(header, 2);
-}
-
 void VerifyCache::Entry::refers_to(std::string_view name, const Node& callee) {
   if (!callees.contains(name)) callees.emplace(name, signature_of(callee));
+}
+
+bool VerifyCache::still_holds(const Entry& entry, const ir::Module& module) {
+  for (const auto& [callee, known] : entry.callees) {
+    const Value* now = module.functions().find(callee);
+    if (!now || !now->is_node()) return false;
+    std::vector<Value> seen = signature_of(as_node(*now));
+    if (seen.size() != known.size()) return false;
+    for (size_t i = 0; i < seen.size(); ++i)
+      if (!is_same(seen[i], known[i])) return false;
+  }
+  return true;
 }
 
 std::optional<VerifyCache::Entry> VerifyCache::take(std::string_view name, const Node& function,
                                                     const ir::Module& module) {
   auto it = entries_.find(name);
-  if (it == entries_.end() || !it->second.function.is(function)) return std::nullopt;
-  for (const auto& [callee, known] : it->second.callees) {
-    const Value* now = module.functions().find(callee);
-    if (!now || !now->is_node()) return std::nullopt;
-    std::vector<Value> seen = signature_of(as_node(*now));
-    if (seen.size() != known.size()) return std::nullopt;
-    for (size_t i = 0; i < seen.size(); ++i)
-      if (!is_same(seen[i], known[i])) return std::nullopt;
-  }
+  if (it == entries_.end() || !it->second.function.is(function) || !still_holds(it->second, module))
+    return std::nullopt;
   Entry found = std::move(it->second);
   entries_.erase(it);
   return found;
+}
+
+VerifyCache::Entry VerifyCache::take_units(std::string_view name, const Node& function, const ir::Module& module) {
+  Entry fresh(function);
+  auto* graph = function.as<relax::Function>();
+  fresh.units.begin(function.kind(), graph && graph->is_pure());
+  auto it = entries_.find(name);
+  if (it == entries_.end() || !it->second.units.is_for(function.kind(), graph && graph->is_pure()) ||
+      !still_holds(it->second, module))
+    return fresh;
+  // What they name is not kept for each: the function depends on all that any of them has named.
+  fresh.units = std::move(it->second.units);
+  fresh.callees = std::move(it->second.callees);
+  entries_.erase(it);
+  return fresh;
 }
 
 }  // namespace tenon

@@ -157,8 +157,7 @@ void GraphRules::check_definition(const Node& v) {
 }
 
 void GraphRules::check_use(const TnNode* v) {
-  char* hidden = hidden_.find(v);
-  if (hidden && *hidden)
+  if (is_hidden(v))
     throw Violation{"dataflow", name_of(v) + " is used outside of the dataflow block that binds it",
                     "add it to the outputs of the block"};
 }

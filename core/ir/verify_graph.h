@@ -32,6 +32,7 @@
 
 #include <map>
 
+#include "ir/call_memo.h"
 #include "ir/verify_loop.h"
 #include "ir/verify_types.h"
 
@@ -55,12 +56,13 @@ class GraphRules {
  public:
   // `in_scope` tells whether a variable is defined where the walk stands.
   GraphRules(const ir::Module& module, const VerifyServices& services, const LoopRules& loop, CallGraph& calls,
-             std::function<bool(const TnNode*)> in_scope)
+             CallMemo& right, std::function<bool(const TnNode*)> in_scope)
       : module_(module),
         services_(services),
         types_(services),
         loop_(loop),
         calls_(calls),
+        right_(right),
         in_scope_(std::move(in_scope)) {}
 
   void begin(std::string_view name, const relax::Function& function);
@@ -69,6 +71,11 @@ class GraphRules {
   void leave(const Node& node);
   void check_definition(const Node& variable);
   void check_use(const TnNode* variable);
+  bool is_in_dataflow() const { return !dataflow_.empty(); }
+  bool is_hidden(const TnNode* variable) {
+    char* hidden = hidden_.find(variable);
+    return hidden && *hidden;
+  }
 
  private:
   // verify_graph.cc
@@ -92,6 +99,7 @@ class GraphRules {
     std::string what;
   };
   void check_call(const ir::Call& call);
+  void check_call_of(const ir::Call& call, std::string_view op);
   bool has_effects(const ir::Call& call) const;
   void check_operator(const ir::Call& call, std::string_view id) const;
   void check_graph_call(const ir::Call& call, std::string_view name);
@@ -109,6 +117,7 @@ class GraphRules {
   TypeRelation types_;
   const LoopRules& loop_;
   CallGraph& calls_;
+  CallMemo& right_;  // calls of operators and in destination-passing style that are right in this module
   std::function<bool(const TnNode*)> in_scope_;
   std::string name_;
   bool is_pure_ = false;

@@ -5,7 +5,7 @@
 //   in turn, and the
 //            calls across the boundary, counted and priced
 //
-//   tenon_bench_boundary [--rounds=N]
+//   tenon_bench_boundary [--rounds=N] [--only=MODEL]
 #include <tenon/compiler_session.h>
 
 #include <algorithm>
@@ -214,12 +214,16 @@ void model(const Model& m, int rounds) {
 
 int main(int argc, char** argv) {
   int rounds = 3;
-  for (int i = 1; i < argc; ++i)
+  std::string only;
+  for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--rounds=", 9) == 0) rounds = std::max(1, std::atoi(argv[i] + 9));
+    if (std::strncmp(argv[i], "--only=", 7) == 0) only = argv[i] + 7;
+  }
   {
     CompilerSession session(tn_compiler(), session_options(false));
     calls(session);
   }
   const Model models[] = {{"digits", ""}, {"resnet-like", resnet()}, {"10,000 operations", chain(10000)}};
-  for (const Model& m : models) model(m, rounds);
+  for (const Model& m : models)
+    if (only.empty() || only == m.name) model(m, rounds);
 }
