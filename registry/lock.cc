@@ -1,17 +1,12 @@
 #include "registry/lock.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <set>
 
 #include "build/catalog.h"
-#include "diag/sha256.h"
+#include "registry/probe/cache.h"
 #include "tenon/kinds.h"
 
 namespace tenon {
@@ -66,8 +61,8 @@ std::string plugin_text(const PluginInfo& p) {
   std::string out = "  - id: " + p.id + "\n    version: " + quoted(p.version) + "\n";
   if (!p.vendor.empty()) out += "    vendor: " + quoted(p.vendor) + "\n";
   out += "    tier: " + p.tier + "\n    provides: [" + provides + "]\n";
-  out += "    manifest: " + file_digest(p.manifest) + "\n";
-  if (!p.library.empty()) out += "    library: " + file_digest(p.library) + "\n";
+  out += "    manifest: " + known_digest_of_file(p.manifest) + "\n";
+  if (!p.library.empty()) out += "    library: " + known_digest_of_file(p.library) + "\n";
   return out;
 }
 
@@ -90,25 +85,6 @@ std::string yaml_text(const Value& v) {
     return "{" + out + "}";
   }
   throw Error(TN_ERROR_TYPE, "a lock cannot hold a value of type index " + std::to_string(v.type_index()));
-}
-
-std::string file_digest(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  Sha256 sha;
-  std::string buffer(1 << 16, '\0');
-  ssize_t n = fd < 0 ? -1 : 1;
-  while (n > 0) {
-    n = ::read(fd, buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR)
-      n = 1;
-    else if (n > 0)
-      sha.update(buffer.data(), static_cast<size_t>(n));
-  }
-  int error = errno;
-  if (fd >= 0) close(fd);
-  if (n < 0)
-    throw Error(TN_ERROR_IO, "cannot read the file for its digest: " + std::string(std::strerror(error)), path);
-  return digest_text(sha.finish());
 }
 
 std::string lock_text(PluginProvider& provider, const LockParts& parts) {

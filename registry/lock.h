@@ -45,9 +45,6 @@ struct LockReading {
 LockReading read_lock(const Builder& b, PluginProvider& provider, const std::string& core_version,
                       const std::string& text, const std::string& file, const Map* target);
 
-// "sha256:..." of a file's bytes. Throws TN_ERROR_IO.
-std::string file_digest(const std::string& path);
-
 // A value as YAML on one line; read back it gives the same value.
 std::string yaml_text(const Value& value);
 

@@ -3,6 +3,7 @@
 #include "build/catalog.h"
 #include "diag/suggest.h"
 #include "registry/lock.h"
+#include "registry/probe/cache.h"
 #include "tenon/kinds.h"
 
 namespace tenon {
@@ -129,7 +130,7 @@ class LockReader {
     const Yaml* at = node.find(key);
     std::string locked = at ? r_.text(node, key) : "", digest;
     try {
-      if (!file.empty()) digest = file_digest(file);
+      if (!file.empty()) digest = known_digest_of_file(file);
     } catch (const Error& e) {
       differ(at ? *at : node,
              "the " + std::string(key) + " of the plugin '" + id + "' cannot be compared: " + e.message + " (" +

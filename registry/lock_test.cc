@@ -1,6 +1,7 @@
 #include "registry/lock.h"
 
 #include "build/target.h"
+#include "registry/probe/cache.h"
 #include "registry/test_support.h"
 #include "tenon/kinds.h"
 
@@ -63,10 +64,10 @@ TEST_F(Lock, SaysAllThatMatters) {
                 "    tier: stable-c\n"
                 "    provides: [tenon.pass/1]\n"
                 "    manifest: " +
-                file_digest(path("plugins/passes-x/manifest.yaml")) +
+                digest_of_file(path("plugins/passes-x/manifest.yaml")) +
                 "\n"
                 "    library: " +
-                file_digest(path("plugins/passes-x/passes-x.so")) +
+                digest_of_file(path("plugins/passes-x/passes-x.so")) +
                 "\n"
                 "stages:\n"
                 "  - {pass: \"passes-x:simplify\", options: {by: {\"a: b\": [1, 2.0, \"true\", \"yes\"]}, scale: 2.0, "

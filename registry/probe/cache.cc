@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <thread>
 
 #include "diag/sha256.h"
@@ -124,5 +125,42 @@ std::string file_state(const std::string& path) {
   return std::to_string(s.st_dev) + ":" + std::to_string(s.st_ino) + ":" + std::to_string(s.st_size) + ":" +
          time(s.st_mtim) + ":" + time(s.st_ctim);
 }
+
+namespace {
+
+// A file, its state, and where the cache keeps its digest ("" when there is no cache).
+struct DigestEntry {
+  std::string file, state, at;
+  std::optional<std::string> digest;
+
+  explicit DigestEntry(const std::string& path) : file(path) {
+    std::string dir = cache_dir();
+    char* resolved = dir.empty() ? nullptr : realpath(path.c_str(), nullptr);
+    if (!resolved) return;
+    file = resolved;
+    std::free(resolved);
+    dir += "/digests";
+    mkdir(dir.c_str(), 0700);
+    at = dir + "/" + digest_text(sha256(file)).substr(7, 40);
+    state = file_state(file);
+    if (std::optional<Record> known = read_record(at); known && (*known)["state"] == state) digest = (*known)["digest"];
+  }
+};
+
+}  // namespace
+
+std::string known_digest_of_file(const std::string& path) {
+  DigestEntry entry(path);
+  if (entry.digest) return *entry.digest;
+  std::string digest = digest_of_file(entry.file);
+  // A file that changed just before it was read may change again within the clock's tick.
+  struct stat s;
+  bool is_old = stat(entry.file.c_str(), &s) == 0 && s.st_ctime + 1 < std::time(nullptr);
+  if (!entry.at.empty() && is_old && file_state(entry.file) == entry.state)
+    write_record(entry.at, {{"state", entry.state}, {"digest", digest}, {"file", entry.file}});
+  return digest;
+}
+
+bool is_digest_known(const std::string& path) { return DigestEntry(path).digest.has_value(); }
 
 }  // namespace tenon

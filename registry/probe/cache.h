@@ -37,6 +37,10 @@ class CacheLock {
 
 // "sha256:..." of a file's bytes. Throws TN_ERROR_IO.
 std::string digest_of_file(const std::string& path);
+// The same, kept in the cache by the file's state: hashing a code generator takes a while. For what compares or names
+// files, not for what must not be deceived by the file's owner.
+std::string known_digest_of_file(const std::string& path);
+bool is_digest_known(const std::string& path);
 // Device, inode, size and times of a file as a text; "absent" when there is none.
 std::string file_state(const std::string& path);
 

@@ -60,31 +60,11 @@ Quarantine::Quarantine(ProbeSettings settings)
 
 std::string Quarantine::verdict_file(const std::string& digest) const { return folder_ + "/" + short_name(digest); }
 
-std::string Quarantine::identity_file(const PluginInfo& plugin) const {
-  if (folder_.empty()) return "";
-  return folder_ + "/at-" +
-         short_name(digest_text(sha256(canonical(plugin.library) + "\n" + canonical(plugin.manifest))));
-}
-
-// The digest of library and manifest. Hashing a large library takes a while, so what a file that did not change had is
-// remembered; not for one that changed just before it was read, which may change again within the clock's tick.
+// The digest of library and manifest, and the state of what the library needs.
 Quarantine::Identity Quarantine::identity(const PluginInfo& plugin) {
   Identity id;
-  std::string library = canonical(plugin.library), manifest = canonical(plugin.manifest);
-  std::string state = file_state(library) + " " + file_state(manifest);
-  std::string at = identity_file(plugin);
-  std::optional<Record> known = folder_.empty() ? std::nullopt : read_record(at);
-  if (known && text_of(*known, "state") == state) {
-    id.digest = text_of(*known, "digest");
-  } else {
-    id.digest = digest_text(sha256(digest_of_file(library) + digest_of_file(manifest)));
-    struct stat l, m;
-    std::time_t now = std::time(nullptr);
-    bool old = stat(library.c_str(), &l) == 0 && stat(manifest.c_str(), &m) == 0 && l.st_ctime + 1 < now &&
-               m.st_ctime + 1 < now;
-    if (!at.empty() && old && file_state(library) + " " + file_state(manifest) == state)
-      write_record(at, {{"state", state}, {"digest", id.digest}, {"library", library}});
-  }
+  std::string library = canonical(plugin.library);
+  id.digest = digest_text(sha256(known_digest_of_file(library) + known_digest_of_file(plugin.manifest)));
   id.dependencies = dependency_state(dependencies_of(library));
   return id;
 }
@@ -211,7 +191,7 @@ Standing Quarantine::standing(const PluginInfo& plugin) {
   // Listing plugins does not read all of large libraries that nobody has used yet.
   struct stat library;
   if (stat(plugin.library.c_str(), &library) != 0) return {"new", "", ""};
-  if (library.st_size > kLargeLibrary && !read_record(identity_file(plugin))) return {"new", "", ""};
+  if (library.st_size > kLargeLibrary && !is_digest_known(plugin.library)) return {"new", "", ""};
   std::lock_guard lock(mutex_);
   charge_deaths();
   Identity id = identity(plugin);

@@ -51,7 +51,6 @@ class Quarantine {
     std::string digest, dependencies;
   };
   Identity identity(const PluginInfo& plugin);
-  std::string identity_file(const PluginInfo& plugin) const;
   std::string verdict_file(const std::string& digest) const;
   bool still_holds(const Record& verdict, const Identity& id) const;
   Record judge(const PluginInfo& plugin, const Identity& id, ProbeResult* result);
