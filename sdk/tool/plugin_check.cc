@@ -65,11 +65,15 @@ int check_place(const Options& a, const Common& common) {
     print_line(report_json(r).dump(2));
     return r.green() ? kOk : kInternal;
   }
-  size_t failed = 0;
+  size_t failed = 0, skipped = 0;
   for (const Result& c : r.results) {
     const bool bad = c.verdict != Verdict::pass && c.verdict != Verdict::skip;
     failed += bad;
-    std::printf("%-6s %-17s %s\n", verdict_name(c.verdict), c.check.c_str(), c.message.c_str());
+    skipped += c.verdict == Verdict::skip;
+    if (c.message.empty())
+      std::printf("%-6s %s\n", verdict_name(c.verdict), c.check.c_str());
+    else
+      std::printf("%-6s %-17s %s\n", verdict_name(c.verdict), c.check.c_str(), c.message.c_str());
     for (const std::string& note : c.notes)
       if (bad) std::printf("       %-17s %s\n", "", note.c_str());
   }
@@ -80,7 +84,8 @@ int check_place(const Options& a, const Common& common) {
       std::printf("%s: %s on %s: %s\n", c.result.c_str(), c.op.c_str(), c.dtype.c_str(), c.note.c_str());
     }
   if (r.green())
-    std::printf("%s %s conforms: %zu checks\n", r.id.c_str(), r.version.c_str(), r.results.size());
+    std::printf("%s %s conforms: %zu checks passed, %zu could not be done\n", r.id.c_str(), r.version.c_str(),
+                r.results.size() - skipped, skipped);
   else
     std::printf("%s %s does not conform: %zu of %zu checks; the rules are in contract.md\n", r.id.c_str(),
                 r.version.c_str(), failed, r.results.size());
