@@ -34,6 +34,14 @@ void check_codegen_meaning(const Subject&, Findings&);
 void check_op_meaning(const Subject&, Findings&);
 void check_frontend_damage(const Subject&, Findings&);
 void check_executor_meaning(const Subject&, Findings&);
+// ---- (checks_extension.cc)
+void check_partitioner_meaning(const Subject&, Findings&);
+void check_kind_meaning(const Subject&, Findings&);
+void check_instrument_meaning(const Subject&, Findings&);
+void check_converter_meaning(const Subject&, Findings&);
+// ---- (checks_device.cc)
+void check_device_meaning(const Subject&, Findings&);
+void check_loader_meaning(const Subject&, Findings&);
 void fill_matrix(const Subject&, Findings&, const std::string& after_op, const std::string& after_dtype);
 
 }  // namespace tenon::conformance

@@ -28,6 +28,18 @@ const Check kChecks[] = {
     {{"op-meaning", "R4", "tenon.op/1", "types agree with what is computed, here, in the interpreter and compiled"},
      check_op_meaning},
     {{"frontend-damage", "R5", "tenon.frontend/1", "damaged models are read or refused"}, check_frontend_damage},
+    {{"partitioner-meaning", "C1 C2 R2 R3", "tenon.partitioner/1", "a partitioned module computes the same"},
+     check_partitioner_meaning},
+    {{"kind-meaning", "N7 N10 N11", "tenon.kind/1", "a kind computes the same wherever it is lowered"},
+     check_kind_meaning},
+    {{"instrument-meaning", "C5", "tenon.instrument/1", "passes give the same under it"}, check_instrument_meaning},
+    {{"converter-meaning", "C3 R1 R3 R4", "tenon.onnx_converter/1",
+      "what it converts to is typed, and computes the same"},
+     check_converter_meaning},
+    {{"device-meaning", "D1 D2 D3 D4 D5 D6 T4", "tenon.device/1", "memory, queues and fences do what they say"},
+     check_device_meaning},
+    {{"loader-meaning", "D8 D9 R1 R3", "tenon.loader/1", "what it loads computes what the interpreter does"},
+     check_loader_meaning},
 };
 const size_t kCheckCount = std::size(kChecks);
 

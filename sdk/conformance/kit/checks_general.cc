@@ -17,11 +17,6 @@ namespace tenon::conformance {
 
 namespace {
 
-std::string text_of(const Map& m, const char* key) {
-  const Value* v = m.find(key);
-  return v && v->is_string() ? std::string(v->as_string()) : "";
-}
-
 // The names that the dynamic symbol table of a library defines, and the libraries that it needs.
 struct Elf {
   std::vector<std::string> exported, needed;

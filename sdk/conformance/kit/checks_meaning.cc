@@ -9,13 +9,14 @@
 #include <random>
 
 #include "check.h"
+#include "matches.h"
+#include "meaning.h"
 #include "memory_source.h"
 
 namespace tenon::conformance {
 
 namespace {
 
-constexpr const char* kInterpreter = "eval-interp";
 constexpr DLDataType kDtypes[] = {make_dtype(kDLFloat, 32),
                                   make_dtype(kDLFloat, 64),
                                   make_dtype(kDLFloat, 16),
@@ -30,51 +31,11 @@ constexpr DLDataType kDtypes[] = {make_dtype(kDLFloat, 32),
                                   make_dtype(kDLUInt, 64),
                                   kBool};
 
-std::string text_of(const Map& m, const char* key) {
-  const Value* v = m.find(key);
-  return v && v->is_string() ? std::string(v->as_string()) : "";
-}
-
-bool needs_interpreter(const Subject& s, Findings& f) {
-  if (s.has_plugin(kInterpreter)) return true;
-  f.skip("the interpreter, the plugin eval-interp, is not installed");
-  return false;
-}
-
-// The pipeline of the session's target.
-Node lowered(const Subject& s, const Node& module) {
-  std::string kind(s.session().target().find("kind")->as_string());
-  return as_node(*s.session().run_pipeline(module, s.b().string(kind), Value()).find("module"));
-}
-
-Node through(const Subject& s, const Node& module, const std::vector<std::string>& passes) {
-  std::vector<Value> stages;
-  for (const std::string& p : passes) stages.push_back(s.b().string(p));
-  return as_node(*s.session().run_pipeline(module, s.b().array(stages), Value()).find("module"));
-}
-
-std::vector<Value> outcome_in(const Subject& s, const std::string& executor, const Node& module,
-                              const std::vector<Value>& inputs) {
-  Map functions = s.session().load(module, executor, Value());
-  const Value* main = functions.find("main");
-  if (!main) throw Error(TN_ERROR_PLUGIN, "the executor did not make main callable");
-  return outcome_of(s.b(), *main, inputs);
-}
-
 std::vector<Program> corpus(const Subject& s, uint64_t random) {
   std::vector<Program> all = sample_programs(s);
   for (uint64_t seed = 1; seed <= random; ++seed) all.push_back(random_program(s, seed, seed % 2 == 0));
   for (const Program& p : graph_programs(s)) all.push_back(p);
   return all;
-}
-
-bool is_bug(const Error& e) {
-  return e.code == TN_ERROR_PLUGIN || e.code == TN_ERROR_INTERNAL || e.code == TN_ERROR_VERIFY ||
-         e.code == TN_ERROR_CORRUPT;
-}
-
-std::string counts(size_t right, size_t refused) {
-  return std::to_string(right) + " right, " + std::to_string(refused) + " refused";
 }
 
 }  // namespace
@@ -169,6 +130,11 @@ void check_codegen_meaning(const Subject& s, Findings& f) {
   std::vector<Program> programs = corpus(s, 12);
   if (!is_graph)
     for (const Program& p : loop_programs(s)) programs.push_back(p);
+  // What partitioners hand to it.
+  for (const Value& p : s.plugins())
+    if (is_graph && codegen_of(p.ref<Map>()) == s.id() && !patterns_of(s, p.ref<Map>()).empty())
+      for (const Match& m : matches_of(s, p.ref<Map>(), 3))
+        programs.push_back({m.pattern + " in " + m.name, module_of(s.b(), m.candidate)});
   size_t right = 0, refused = 0;
   std::string first_refusal;
   for (const Program& p : programs) {
@@ -249,14 +215,6 @@ namespace {
 struct CellResult {
   std::string result, note;
 };
-
-bool has_function(const Map& op, const char* name) {
-  const Value* f = op.find("functions");
-  if (f && f->is_array())
-    for (const Value& v : f->ref<Array>())
-      if (v.as_string() == name) return true;
-  return false;
-}
 
 std::string type_text(const DLTensor& t) {
   std::string out = dtype_text(t.dtype);

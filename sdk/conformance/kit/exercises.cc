@@ -17,20 +17,6 @@ namespace tenon::conformance {
 
 namespace {
 
-std::string text_of(const Map& m, const char* key) {
-  const Value* v = m.find(key);
-  return v && v->is_string() ? std::string(v->as_string()) : "";
-}
-
-// A slot of a table, or the violation that it is missing.
-template <class Table, class Slot>
-auto need(const Table* t, Slot Table::* slot, const char* name) {
-  if (t->size < sizeof(size_t) + sizeof(void*))
-    throw Violation{"E5", "its table says a size of " + std::to_string(t->size)};
-  if (!(t->*slot)) throw Violation{"E2", std::string("its table has no slot ") + name};
-  return t->*slot;
-}
-
 // ---- Passes
 
 struct PassInfo {
@@ -174,14 +160,6 @@ void add_executor(std::vector<Exercise>& out, const Program& p, const Map& optio
 
 // ---- Operators
 
-bool has_function(const Map& op, const char* name) {
-  const Value* f = op.find("functions");
-  if (f && f->is_array())
-    for (const Value& v : f->ref<Array>())
-      if (v.as_string() == name) return true;
-  return false;
-}
-
 void add_op(std::vector<Exercise>& out, const Subject& s, const Map& op, const char* function) {
   (void)s;
   const std::string id = text_of(op, "id"), what = function;
@@ -322,6 +300,8 @@ std::vector<Exercise> exercises(const Subject& s, bool few) {
     add_frontend(out, s, "empty", "");
   }
   if (s.provides(TN_LINKER)) add_linker(out, s);
+  add_extension_exercises(out, s, few);
+  add_device_exercises(out, s, few);
   return out;
 }
 
@@ -438,6 +418,8 @@ std::vector<Exercise> wrong_calls(const Subject& s) {
                      },
                      {}});
   }
+  add_extension_wrong_calls(out, s);
+  add_device_wrong_calls(out, s);
   return out;
 }
 

@@ -21,9 +21,26 @@ std::vector<Exercise> exercises(const Subject& subject, bool few);
 // Calls with what no host should give, but a plugin must refuse with an error: other kinds of nodes, empty modules,
 // unknown names, options that are missing.
 std::vector<Exercise> wrong_calls(const Subject& subject);
+// The same of partitioners, kinds, instruments and converters (exercises_extension.cc), and of devices and loaders
+// (exercises_device.cc).
+void add_extension_exercises(std::vector<Exercise>& out, const Subject& subject, bool few);
+void add_extension_wrong_calls(std::vector<Exercise>& out, const Subject& subject);
+void add_device_exercises(std::vector<Exercise>& out, const Subject& subject, bool few);
+void add_device_wrong_calls(std::vector<Exercise>& out, const Subject& subject);
+// A slot of a table, or the violation that it is missing.
+template <class Table, class Slot>
+auto need(const Table* t, Slot Table::* slot, const char* name) {
+  if (t->size < sizeof(size_t) + sizeof(void*))
+    throw Violation{"E5", "its table says a size of " + std::to_string(t->size)};
+  if (!(t->*slot)) throw Violation{"E2", std::string("its table has no slot ") + name};
+  return t->*slot;
+}
+
 // The legal calls again, with every option at values that its schema allows and nobody expects.
 std::vector<Exercise> wild_options(const Subject& subject);
 
+// Whether the manifest's row of an operator lists a function of it.
+bool has_function(const Map& op, const char* name);
 // Calls of an operator that its own infer_type accepts, by dtype.
 struct OpCall {
   Node call;                 // typed

@@ -79,6 +79,14 @@ OpCall loop_call(const Builder& b, const Map& op, DLDataType dtype) {
 
 }  // namespace
 
+bool has_function(const Map& op, const char* name) {
+  const Value* f = op.find("functions");
+  if (f && f->is_array())
+    for (const Value& v : f->ref<Array>())
+      if (v.as_string() == name) return true;
+  return false;
+}
+
 OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype) {
   const Builder& b = instance.subject().b();
   if (op.find("level")->as_string() == "loop") return loop_call(b, op, dtype);

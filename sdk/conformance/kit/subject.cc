@@ -26,12 +26,12 @@ std::unique_ptr<CompilerSession> open_session(const Options& o, const std::strin
   return std::make_unique<CompilerSession>(compiler, b.map(options));
 }
 
+}  // namespace
+
 std::string text_of(const Map& m, const char* key) {
   const Value* v = m.find(key);
   return v && v->is_string() ? std::string(v->as_string()) : "";
 }
-
-}  // namespace
 
 Place place_of(const std::string& target) {
   std::string folder = target, library;

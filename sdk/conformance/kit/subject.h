@@ -23,6 +23,9 @@ struct Violation {
 // Violation when it breaks a rule.
 Value call_slot(const std::function<int(TnValue*)>& f);
 
+// What a map of strings says; "" when it does not.
+std::string text_of(const Map& m, const char* key);
+
 // The folder and the library of a target.
 struct Place {
   std::string folder, library;
@@ -46,6 +49,7 @@ class Subject {
   // What the library's entry returns. Opens it.
   const TnPlugin* table() const;
   bool has_plugin(const std::string& id) const;
+  const Array& plugins() const { return all_.find("plugins")->ref<Array>(); }  // of TnCompiler.plugins
 
  private:
   Options options_;

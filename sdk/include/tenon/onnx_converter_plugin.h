@@ -23,16 +23,16 @@ class OnnxNodeArgs {
   std::string_view name() const { return text("name"); }
   std::string_view op() const { return text("op"); }
   std::string_view domain() const { return text("domain"); }
-  int64_t version() const { return node_.find("version")->as_int(); }
-  size_t outputs() const { return static_cast<size_t>(node_.find("outputs")->as_int()); }
-  size_t inputs() const { return node_.find("inputs")->ref<Array>().size(); }
-  bool has_input(size_t i) const { return i < inputs() && node_.find("inputs")->ref<Array>()[i].is_node(); }
+  int64_t version() const { return part("version", TN_INT).as_int(); }
+  size_t outputs() const { return static_cast<size_t>(part("outputs", TN_INT).as_int()); }
+  size_t inputs() const { return part("inputs", TN_ARRAY).ref<Array>().size(); }
+  bool has_input(size_t i) const { return i < inputs() && part("inputs", TN_ARRAY).ref<Array>()[i].is_node(); }
   Node input(size_t i) const {
     if (!has_input(i)) throw Error(TN_ERROR_ARGUMENT, "input " + std::to_string(i) + " is missing");
-    return as_node(node_.find("inputs")->ref<Array>()[i]);
+    return as_node(part("inputs", TN_ARRAY).ref<Array>()[i]);
   }
   // Null when the node does not give it.
-  const Value* attribute(std::string_view name) const { return node_.find("attributes")->ref<Map>().find(name); }
+  const Value* attribute(std::string_view name) const { return part("attributes", TN_MAP).ref<Map>().find(name); }
   // A call of a graph operator, its type to be inferred.
   Node call(std::string_view op, const std::vector<Node>& args, const Builder::Entries& attrs = {}) const {
     return b.make<ir::Call>(
@@ -40,7 +40,17 @@ class OnnxNodeArgs {
   }
 
  private:
-  std::string_view text(const char* key) const { return node_.find(key)->as_string(); }
+  const Value& part(const char* key, int32_t type) const {
+    const Value* v = node_.find(key);
+    if (!v || v->type_index() != type)
+      throw Error(TN_ERROR_ARGUMENT, std::string("the node does not say its '") + key + "'");
+    return *v;
+  }
+  std::string_view text(const char* key) const {
+    const Value* v = node_.find(key);
+    if (!v || !v->is_string()) throw Error(TN_ERROR_ARGUMENT, std::string("the node does not say its '") + key + "'");
+    return v->as_string();
+  }
   const Map& node_;
 };
 

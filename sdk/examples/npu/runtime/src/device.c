@@ -81,9 +81,10 @@ static int list(void* instance, TnValue* ret) {
 
 static int open_device(void* instance, const char* name, void** device, TnValue* ret) {
   Plugin* p = instance;
-  const char* colon = strrchr(name, ':');
-  const int ordinal = colon ? atoi(colon + 1) : 0;
-  if (strncmp(name, NPU_KIND ":", strlen(NPU_KIND) + 1) != 0 || ordinal < 0 || ordinal >= p->count)
+  const char* number = strncmp(name, NPU_KIND ":", sizeof NPU_KIND) == 0 ? name + sizeof NPU_KIND : "";
+  char* end = NULL;
+  const long ordinal = strtol(number, &end, 10);
+  if (end == number || *end || ordinal < 0 || ordinal >= p->count)
     return p->runtime->error(TN_ERROR_NOT_FOUND, "there is no such accelerator", name, NULL, NULL, ret);
   Handle* h = calloc(1, sizeof *h);
   if (!h) return no_memory(p, "out of memory", ret);
