@@ -26,6 +26,8 @@ constexpr Kind kKinds[] = {
     {"codegen", "codegen", "functions become code"},
     {"frontend", "frontend", "model files become modules"},
     {"linker", "linker", "objects become a shared library"},
+    {"partitioner", "partitioner", "which parts of a graph go to a code generator"},
+    {"device", "device", "memory, queues and fences; in C"},
 };
 
 struct NewArgs {
@@ -76,7 +78,8 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 int new_plugin(const NewArgs& a, const Common& common) {
   const Kind& kind = kind_of(a.kind);
   check_id(a.id);
-  const bool c = a.language == "c";
+  const fs::path from = templates() / kind.folder, to = a.folder.empty() ? a.id : a.folder;
+  const bool c = a.language == "c" || !fs::exists(from / "src/plugin.cc");
   const std::string source = c ? "plugin.c" : "plugin.cc", other = c ? "plugin.cc" : "plugin.c";
   std::string last = a.id.substr(a.id.find_last_of('.') + 1);  // the last part, for the extension of files
   std::erase_if(last, [](char x) { return x == '-' || x == '_'; });
@@ -87,7 +90,6 @@ int new_plugin(const NewArgs& a, const Common& common) {
     replace_all(text, "@LANGUAGE@", c ? "C" : "CXX");
     return text;
   };
-  const fs::path from = templates() / kind.folder, to = a.folder.empty() ? a.id : a.folder;
   if (fs::exists(to))
     throw Error(TN_ERROR_DUPLICATE, "cannot make the plugin: '" + to.string() + "' exists already", {},
                 "name another folder with --output");
@@ -118,7 +120,7 @@ int new_plugin(const NewArgs& a, const Common& common) {
 
 Run add_plugin_new(Command& app, std::shared_ptr<Common> common) {
   auto args = std::make_shared<NewArgs>();
-  app.add_option("KIND", args->kind, "pass, op, codegen, frontend or linker").required();
+  app.add_option("KIND", args->kind, "pass, op, codegen, partitioner, frontend, linker or device").required();
   app.add_option("ID", args->id, "the plugin, such as com.vendor.thing").required();
   app.add_option("--lang", args->language, "the language: c++ or c").one_of({"c++", "c"});
   app.add_option("--output,-o", args->folder, "the folder that is made; named like the plugin").type_name("FOLDER");

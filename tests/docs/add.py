@@ -15,6 +15,7 @@ BROKEN = {
     "add-a-pass.md": ("com.acme.tidy/src/plugin.cc", "return mul->a();", "return mul->b();"),
     "add-an-operator.md": ("com.acme.ops/src/plugin.cc", '"tir.tanh"', '"tir.sigmoid"'),
     "add-a-codegen.md": ("com.acme.npu/src/kernel.c", ": a > b ? a : b;", ": a < b ? a : b;"),
+    "add-a-partitioner.md": ("com.acme.parts/src/plugin.cc", "width->value() < 16", "width->value() < 2"),
     "add-a-frontend.md": ("com.acme.lines/src/plugin.cc", '"#", 0) == 0) continue;', '"#", 0) == 0) break;'),
 }
 PART = re.compile(r"^`(?P<file>[^`\n]+/[^`\n]+)`\n```\w*\n(?P<text>.*?)^```$|^```sh\n(?P<sh>.*?)^```$", re.M | re.S)
