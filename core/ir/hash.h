@@ -21,7 +21,7 @@ inline uint64_t hash_text(uint64_t h, std::string_view text) {
     h = mix_hash(h, word);
   }
   uint64_t tail = 0;
-  std::memcpy(&tail, text.data(), text.size());
+  if (!text.empty()) std::memcpy(&tail, text.data(), text.size());
   return mix_hash(h, tail);
 }
 

@@ -7,6 +7,19 @@
 
 namespace tenon::worker {
 
+// A sanitizer's shadow memory is larger than every limit on memory.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // The descriptors that a worker is started with, besides the log as its standard output and error.
 inline constexpr int kSocketDescriptor = 3, kControlDescriptor = 4;
 
@@ -17,7 +30,7 @@ struct CrashNote {
   uint64_t address;        // that could not be accessed
   uint64_t offset;         // of the instruction within `library`
   char library[200];       // of a plugin, the innermost that was running; "" when none was
-  uint64_t data_bytes;     // memory in use when it came
+  uint64_t data_bytes;     // memory in use when it came; 0 when sanitized
 };
 
 struct Control {

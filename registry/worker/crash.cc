@@ -85,7 +85,7 @@ void on_signal(int number, siginfo_t* info, void* context) {
     bool near_stack = note.address + 65536 >= r.stack && note.address < r.stack + 65536;
     note.stack_overflow = number == SIGSEGV && info->si_code > 0 && near_stack && note.address < stack_low + 65536 &&
                           note.address + (uintptr_t{1} << 20) > stack_low;
-    note.data_bytes = data_bytes();
+    note.data_bytes = kSanitized ? 0 : data_bytes();
     locate(r, note);
   }
   signal(number, SIG_DFL);

@@ -20,18 +20,6 @@ using namespace tenon::worker;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // the shadow memory is larger than every limit
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
-
 // Ends the process when the host is gone, whatever a plugin is doing.
 void* watch_host(void* data) {
   int fd = *static_cast<int*>(data);
