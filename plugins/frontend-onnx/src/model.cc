@@ -3,6 +3,7 @@
 
 #include <tenon/cxx/object.h>
 
+#include <protozero/exception.hpp>
 // A field of another wire type than its number has is a damaged model, not a mistake of this program.
 #define protozero_assert(x) ((x) ? void() : throw protozero::unknown_pbf_wire_type_exception{})
 #include <protozero/pbf_reader.hpp>
