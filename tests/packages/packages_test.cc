@@ -16,6 +16,7 @@
 #include "diag/sha256.h"
 #include "package_fixture.h"
 #include "registry/package/doctor.h"
+#include "registry/probe/cache.h"
 #include "registry/trust/verified_file.h"
 
 namespace tenon {
@@ -276,6 +277,7 @@ TEST_F(Packages, NothingAcknowledgedIsLostWhenKilled) {
   auto one = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
   std::mt19937 random(20261121);
   std::uniform_int_distribution<int> microseconds(0, static_cast<int>(std::min<int64_t>(one * 6, 100000)));
+  auto record_file = [&](int number) { return w_.dir + "/record-" + std::to_string(number); };  // as caches are written
   int acknowledged = 0, killed = 0;
   const int n = rounds("TENON_ROUNDS_KILL", 500);
   for (int round = 0; round < n; ++round) {
@@ -292,6 +294,7 @@ TEST_F(Packages, NothingAcknowledgedIsLostWhenKilled) {
         bool already = false;
         install_package(w_.b, w_.dir + "/store", read_package(w_.b, archives[number], "p"), already);
         write_file(w_.dir + "/out-" + std::to_string(number) + ".tnp", archives[number]);
+        write_record(record_file(number), {{"number", std::to_string(number)}, {"long", std::string(20'000, 'x')}});
         if (::write(ends[1], &number, 1) != 1) ::_exit(1);
         w_.action("trust", {{"command", w_.b.string("use")},
                             {"subject", w_.b.string("com.acme.data=1.0." + std::to_string(number))}});
@@ -309,9 +312,13 @@ TEST_F(Packages, NothingAcknowledgedIsLostWhenKilled) {
       const Package p = read_package(w_.b, archives[number], "p");
       EXPECT_EQ(code_of([&] { read_sealed_folder(w_.b, store_folder(w_.dir + "/store", p.digest), true); }), 0);
       EXPECT_EQ(read_file(w_.dir + "/out-" + std::to_string(number) + ".tnp"), archives[number]);
+      std::optional<Record> record = read_record(record_file(number));
+      EXPECT_TRUE(record && (*record)["number"] == std::to_string(number) && (*record)["long"].size() == 20'000);
     }
     ::close(ends[0]);
     // Whatever is there is whole, acknowledged or not.
+    for (int i = 0; i < kinds; ++i)
+      if (fs::exists(record_file(i))) { EXPECT_TRUE(read_record(record_file(i))); }
     std::error_code error;
     for (fs::directory_iterator it(w_.dir + "/store", error), end; !error && it != end; it.increment(error))
       if (!digest_of_folder(it->path().string()).empty()) {
