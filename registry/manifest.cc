@@ -150,6 +150,7 @@ class ManifestReader {
                    {"summary", true},
                    {"concurrent"},
                    {"unknown"},
+                   {"kinds"},
                    {"options"},
                    {"requires"},
                    {"provides"},
@@ -174,6 +175,7 @@ class ManifestReader {
       pass->concurrent = r_.boolean(item, "concurrent", false);
       pass->consumes = std::max<int64_t>(p_.consumes, 1);
       pass->preserves_unknown = r_.word(item, "unknown", {"convert", "preserve"}, "convert") == "preserve";
+      pass->lowers_kinds = r_.word(item, "kinds", {"keep", "lower"}, "keep") == "lower";
       if (const Yaml* options = item.find("options"))
         pass->options = r_.option_schemas(*options, "pass '" + pass->name + "'");
       pass->required = names(item, "requires", false);

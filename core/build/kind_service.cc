@@ -45,7 +45,8 @@ const std::vector<Error>& KindService::problems() {
   return problems_;
 }
 
-Node KindService::lower(const Node& module, const CompileEnvironment& environment, const std::string& purpose) {
+Node KindService::lower(const Node& module, const CompileEnvironment& environment, const std::string& purpose,
+                        Where where) {
   if (!has_foreign(module.get())) return module;
   declare();
   const Builder& b = *environment.builder;
@@ -119,7 +120,8 @@ Node KindService::lower(const Node& module, const CompileEnvironment& environmen
   for (const Map::Entry& e : module.to<ir::Module>().functions()) {
     Value function = e.value();
     std::string name(e.key());
-    for (int round = 0; has_foreign(as_node(function).get()); ++round) {
+    const bool asked = where == Where::kEverywhere || as_node(function).is<relax::Function>();
+    for (int round = 0; asked && has_foreign(as_node(function).get()); ++round) {
       if (round == kMostRounds)
         throw Error(TN_ERROR_PLUGIN,
                     "cannot lower the function '" + name + "' " + purpose + ": after " + std::to_string(kMostRounds) +
@@ -131,6 +133,7 @@ Node KindService::lower(const Node& module, const CompileEnvironment& environmen
     functions.emplace_back(name, function);
   }
   Node lowered = b.with(module, ir::Module::Slot::functions, Value(b.map(functions)));
+  if (where == Where::kGraph) return lowered;  // verified after the pass that asked for it
   if (Node rest = first_foreign(b, lowered))
     throw Error(TN_ERROR_UNSUPPORTED, "the module holds " + kind_text(b, rest) + " outside its functions", {},
                 "kinds of plugins stand in functions");

@@ -20,10 +20,12 @@ class KindService {
   void declare();
   // Kinds that could not be declared: one id with two schemas.
   const std::vector<Error>& problems();
-  // The module without kinds of plugins; the same when it has none. `purpose` ("to generate code") is for messages.
+  enum class Where { kEverywhere, kGraph };
+  // The module without kinds of plugins, or its graph functions without; the same when it has none. `purpose` ("to generate code") is for messages.
   // Throws TN_ERROR_UNSUPPORTED naming kind and function for what cannot be lowered, TN_ERROR_PLUGIN for a wrong
   // lowering.
-  Node lower(const Node& module, const CompileEnvironment& environment, const std::string& purpose);
+  Node lower(const Node& module, const CompileEnvironment& environment, const std::string& purpose,
+             Where where = Where::kEverywhere);
 
  private:
   struct Owner {

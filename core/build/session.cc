@@ -102,6 +102,10 @@ PassCode Session::open(const PassInfo& pass) {
   return {static_cast<const TnPass*>(use.table), use.instance};
 }
 
+Node Session::lower_graph_kinds(const Node& module) {
+  return kinds_->lower(module, environment_, "to loops", KindService::Where::kGraph);
+}
+
 Node Session::readable(const Node& module, const PluginInfo& plugin, const std::string& purpose) {
   Node lowered = kinds_->lower(module, environment_, purpose);
   return as_node(convert_down(Value(lowered), std::max<int64_t>(plugin.consumes, 1), "the plugin '" + plugin.id + "'"));

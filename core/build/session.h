@@ -58,6 +58,7 @@ class Session : public PassSource {
   RunResult run(const Node& module, const Pipeline& pipeline, const RunOptions& options,
                 const std::vector<std::string>& instruments = {});
   PassCode open(const PassInfo& pass) override;
+  Node lower_graph_kinds(const Node& module) override;
 
   // Builder, target and cancellation, for what runs plugins on behalf of the session.
   const CompileEnvironment& environment() const { return environment_; }

@@ -120,9 +120,10 @@ void require_placed(const std::vector<Fact>& facts) {
 
 }  // namespace
 
-Node PassManager::run_pass(const Stage& stage, const Node& module, std::vector<Diagnostic>& diagnostics,
+Node PassManager::run_pass(const Stage& stage, const Node& given_module, std::vector<Diagnostic>& diagnostics,
                            std::vector<Fact>& facts) {
   const PassInfo& pass = *stage.pass;
+  const Node module = pass.lowers_kinds ? source_.lower_graph_kinds(given_module) : given_module;
   const Builder& b = *environment_.builder;
   PassCode code = source_.open(pass);
   CompileContext context(environment_, module, pass.full_name());

@@ -26,6 +26,8 @@ class PassSource {
  public:
   virtual ~PassSource() = default;
   virtual PassCode open(const PassInfo& pass) = 0;
+  // The module with its graph functions free of plugins' kinds.
+  virtual Node lower_graph_kinds(const Node& module) { return module; }
 };
 
 // One pass that ran (or was left out).

@@ -27,6 +27,7 @@ struct PassInfo {
   std::vector<std::string> required, provided, invalidated, after, before;
   int64_t consumes = 1;            // the IR vocabulary that it knows
   bool preserves_unknown = false;  // it leaves what came later as it is, so that nothing need be converted
+  bool lowers_kinds = false;       // what plugins' kinds of the graph level mean stands in their place before it runs
   std::string full_name() const { return plugin + ":" + name; }
 };
 using PassRef = std::shared_ptr<const PassInfo>;

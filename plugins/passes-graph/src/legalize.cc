@@ -23,8 +23,11 @@ class Legalizer {
     for (size_t i = 0; i < own; ++i) {
       Node f = as_node(functions_[i].second);
       if (!f.is<relax::Function>()) continue;
+      // What kinds of plugins became may be nested.
+      const Node given = f;
+      if (!is_normal(f)) f = as_node(normalize(self_, args_, f));
       Value made = b_.rewrite(Value(f), [&](const Node&, const Node& n) { return replacement(n); });
-      changed = changed || !as_node(made).same_as(f);
+      changed = changed || !as_node(made).same_as(given);
       functions_[i].second = made;
     }
     if (!changed) return module_;
@@ -32,6 +35,23 @@ class Legalizer {
   }
 
  private:
+  // Whether no call is an operand of anything.
+  bool is_normal(const Node& function) const {
+    bool normal = true;
+    auto plain = [&](const Array& operands) {
+      for (const Node& a : nodes(operands)) normal = normal && !a.is<ir::Call>();
+    };
+    b_.walk(
+        Value(function),
+        [&](const Node& n) {
+          if (const auto* call = n.as<ir::Call>()) plain(call->args());
+          if (const auto* tuple = n.as<relax::Tuple>()) plain(tuple->fields());
+          return normal;
+        },
+        [](const Node&) {});
+    return normal;
+  }
+
   Value replacement(const Node& n) {
     auto* call = n.as<ir::Call>();
     if (!call || op_of(n).empty()) return Value();

@@ -182,7 +182,32 @@ class Normalizer {
     if (e.is<relax::SeqExpr>())
       throw Error(TN_ERROR_UNSUPPORTED, "normalize: a sequence inside an expression", where(e),
                   "bind its parts one by one");
-    return renamed(e);
+    return e.kind() >= TN_KIND_FIRST_DYNAMIC ? normalized_foreign(e, out, depth) : renamed(e);
+  }
+
+  // A node of a plugin's kind, which has its type first: its operands as those of a call.
+  Node normalized_foreign(const Node& e, Bindings& out, int depth) {
+    std::vector<Value> slots(e.slots(), e.slots() + e.slot_count());
+    bool changed = false;
+    auto part = [&](const Value& v) -> Value {
+      if (!v.is_node()) return v;
+      const Node& n = as_node(v);
+      const bool computed = n.is<ir::Call>() || n.is<relax::Tuple>() || n.is<relax::TupleGetItem>() ||
+                            n.is<relax::If>() || n.kind() >= TN_KIND_FIRST_DYNAMIC;
+      Node made = computed ? operand(n, out, depth + 1) : renamed(n);
+      changed = changed || !made.same_as(n);
+      return Value(made);
+    };
+    for (size_t i = 1; i < slots.size(); ++i) {
+      if (!slots[i].is_array()) {
+        slots[i] = part(slots[i]);
+        continue;
+      }
+      std::vector<Value> items;
+      for (const Value& v : slots[i].ref<Array>()) items.push_back(part(v));
+      slots[i] = Value(b_.array(items));
+    }
+    return changed ? b_.make(e.kind(), slots, e.span()) : e;
   }
 
   Node normalized_call(const ir::Call& call, Bindings& out, int depth) {

@@ -184,12 +184,9 @@ void check_kind_meaning(const Subject& s, Findings& f) {
       std::vector<Value> inputs = make_inputs(b, main_of(core));
       std::vector<Value> due = outcome_in(s, kInterpreter, lowered(s, core), inputs);
       compares(f, "N11", due, outcome_in(s, kInterpreter, module, inputs));
-      // The default pipeline takes graphs apart, and wants kinds of the graph level lowered before.
-      if (!c.is_graph()) {
-        Node plain = lowered(s, module);
-        compares(f, "N11", due, outcome_in(s, kInterpreter, plain, inputs));
-        if (s.has_plugin(kCompiled)) compares(f, "N11", due, outcome_in(s, kCompiled, plain, inputs));
-      }
+      Node plain = lowered(s, module);
+      compares(f, "N11", due, outcome_in(s, kInterpreter, plain, inputs));
+      if (s.has_plugin(kCompiled)) compares(f, "N11", due, outcome_in(s, kCompiled, plain, inputs));
       // With a variable in place of an operand, and the operand put back afterwards.
       if (c.operand && !c.is_graph() && !c.operand.is<tir::Buffer>()) {
         Node var = b.var("operand", Value(c.operand.dtype()));

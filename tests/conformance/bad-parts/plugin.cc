@@ -68,7 +68,7 @@ int decide_slot(void* instance, const TnContext* context, const char* pattern, c
 }
 constexpr TnPartitioner partitioner_table = {sizeof(TnPartitioner), &decide_slot};
 
-// ---- Kinds: com.bad.twice(a) is a + a, com.bad.square(x) is x * x
+// ---- Kinds: com.bad.twice(a) is a + a, com.bad.square(x) is abs(x * x)
 
 Value lower_twice(Bad& self, const CallArgs&, const Node& n) {
   const Builder& b = self.builder();
@@ -90,8 +90,10 @@ Value lower_twice(Bad& self, const CallArgs&, const Node& n) {
 Value lower_square(Bad& self, const CallArgs&, const Node& n) {
   const Builder& b = self.builder();
   const Node& x = as_node(n.slot(1));
-  return b.make<ir::Call>(
-      {n.slot(0), b.make<ir::Op>({Value(), b.string("relax.multiply")}), b.array({x, x}), b.map({}), b.array({})});
+  auto call_of = [&](const char* op, const Array& args) {
+    return b.make<ir::Call>({n.slot(0), b.make<ir::Op>({Value(), b.string(op)}), args, b.map({}), b.array({})});
+  };
+  return call_of("relax.abs", b.array({Value(call_of("relax.multiply", b.array({x, x})))}));
 }
 constexpr KindRow<Bad> kinds[] = {{"com.bad.twice/1", &lower_twice}, {"com.bad.square/1", &lower_square}};
 constexpr TnKind right_kinds = kind_lowering<Bad, kinds>();
