@@ -12,6 +12,7 @@
 #define TENON_CORE_IR_BYTES_H
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,15 +36,26 @@ using ConstantProvider = std::function<Constant(std::string_view digest, uint64_
 Value decode_tree(std::string_view bytes, const ConstantProvider& constants = {});
 
 // What both ends of a conversation hold under one numbering: each tree that is sent adds its objects, and a later tree
-// refers to them by number, so that what comes back decodes to the very same nodes.
+// refers to them by number, so that what is known already is not sent again and what comes back decodes to the very
+// same nodes.
 struct ObjectTable {
   std::vector<Value> objects;
-  PointerMap<uint32_t> index;                // of each object; kept by the encoder
   std::vector<const TnConstant*> constants;  // of the tree that was encoded last, each once
+
+  // The number of an object among those below `end`. Finds what stood directly in the last tree without an index of
+  // all.
+  std::optional<uint32_t> find(const TnObject* object, size_t end);
+  PointerMap<uint32_t> index;  // of all objects below `indexed`, and some others
+  size_t indexed = 0;
+  std::vector<uint32_t> recent;  // what stood directly in the last tree
 };
 
-// As above, for one of several trees. The two ends call these in the same order.
+// As above, for one of several trees. The two ends call these in the same order. When encoding throws, the table has
+// what was given to `part` and no more.
 std::string encode_tree(const TnValue& tree, ObjectTable& known);
+// The same in parts, so that the other end reads while this one writes: `part` is given all but the last, each of which
+// decodes to none and adds its objects.
+std::string encode_tree(const TnValue& tree, ObjectTable& known, const std::function<void(const std::string&)>& part);
 Value decode_tree(std::string_view bytes, const ConstantProvider& constants, ObjectTable& known);
 
 namespace internal {

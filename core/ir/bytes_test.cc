@@ -169,6 +169,70 @@ TEST(Bytes, AConversationComesBackToTheVeryNodesThatItBeganWith) {
   EXPECT_EQ(error_of([&] { decode_tree(bytes, {}, empty); }).code, TN_ERROR_CORRUPT);
 }
 
+TEST(Bytes, WhatIsKnownIsNotSentAgain) {
+  ObjectTable here, there;
+  std::vector<Node> terms;
+  ir::Var x = b.make<ir::Var>({kInt64, b.string("x")});
+  for (int i = 0; i < 2000; ++i) terms.push_back(b.make<tir::Evaluate>({b.mul(b.add(x, b.imm(i)), b.imm(7))}));
+  auto message = [&](const std::string& name) { return b.array({b.string(name), Value(b.seq(terms))}); };
+  Array first = message("first");
+  Value got = decode_tree(encode_tree(Value(first).raw(), here), {}, there);
+  size_t whole = encode_tree(Value(first).raw()).size();
+  // The same tree within another message, then one with a single statement changed.
+  std::string again = encode_tree(Value(b.array({b.string("again"), first[1]})).raw(), here);
+  EXPECT_LT(again.size(), 100u);
+  Value same = decode_tree(again, {}, there);
+  EXPECT_EQ(same.ref<Array>()[1].raw().as.p, got.ref<Array>()[1].raw().as.p);
+  terms[999] = b.make<tir::Evaluate>({b.mul(x, x)});
+  Array changed = message("changed");
+  std::string difference_only = encode_tree(Value(changed).raw(), here);
+  EXPECT_LT(difference_only.size(), whole / 3);
+  Value received = decode_tree(difference_only, {}, there);
+  EXPECT_EQ(b.difference(received, Value(changed), true), std::nullopt);
+  auto old_items = as_node(got.ref<Array>()[1]).to<tir::Seq>(),
+       new_items = as_node(received.ref<Array>()[1]).to<tir::Seq>();
+  EXPECT_EQ(old_items.stmts()[998].raw().as.p, new_items.stmts()[998].raw().as.p);
+  EXPECT_NE(old_items.stmts()[999].raw().as.p, new_items.stmts()[999].raw().as.p);
+}
+
+TEST(Bytes, PartsAreReadWhileTheRestIsWritten) {
+  ObjectTable here, there, whole;
+  std::vector<Node> terms;
+  ir::Var x = b.make<ir::Var>({kInt64, b.string("x")});
+  for (int i = 0; i < 20'000; ++i) terms.push_back(b.make<tir::Evaluate>({b.mul(b.add(x, b.imm(i)), b.add(x, x))}));
+  Array tree = b.array({Value(b.seq(terms)), Value(x)});
+  size_t parts = 0;
+  std::string last = encode_tree(Value(tree).raw(), here, [&](const std::string& part) {
+    ++parts;
+    EXPECT_TRUE(decode_tree(part, {}, there).is_none());
+    EXPECT_EQ(here.objects.size(), there.objects.size());
+  });
+  EXPECT_GE(parts, 2u);
+  Value back = decode_tree(last, {}, there);
+  EXPECT_EQ(b.difference(back, Value(tree), true), std::nullopt);
+  encode_tree(Value(tree).raw(), whole);
+  EXPECT_EQ(here.objects.size(), whole.objects.size());
+  // In the other direction by number: the very same nodes.
+  Value answer = decode_tree(encode_tree(Value(b.array({back.ref<Array>()[0]})).raw(), there), {}, here);
+  EXPECT_EQ(answer.ref<Array>()[0].raw().as.p, tree[0].raw().as.p);
+}
+
+TEST(Bytes, WhatCannotBeEncodedLeavesBothEndsAlike) {
+  ObjectTable here, there;
+  std::vector<Node> terms;
+  ir::Var x = b.make<ir::Var>({kInt64, b.string("x")});
+  for (int i = 0; i < 15'000; ++i) terms.push_back(b.make<tir::Evaluate>({b.add(x, b.imm(i))}));
+  int number = 0;
+  Value pointer = Value::adopt({TN_POINTER, 0, {reinterpret_cast<int64_t>(&number)}});
+  auto part = [&](const std::string& bytes) { decode_tree(bytes, {}, there); };
+  EXPECT_EQ(error_of([&] { encode_tree(Value(b.array({Value(b.seq(terms)), pointer})).raw(), here, part); }).code,
+            TN_ERROR_ARGUMENT);
+  EXPECT_EQ(here.objects.size(), there.objects.size());
+  Array tree = b.array({Value(b.seq(terms)), Value(x)});
+  Value back = decode_tree(encode_tree(Value(tree).raw(), here, part), {}, there);
+  EXPECT_EQ(b.difference(back, Value(tree), true), std::nullopt);
+}
+
 TEST(Bytes, AConstantIsFoundWhereItLies) {
   ConstantStore store;
   std::vector<char> large(3 << 20, 'x');

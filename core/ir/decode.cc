@@ -97,7 +97,11 @@ class Decoder {
     size_t count = in_.count(2);
     if (count > kLimits.nodes) in_.corrupt("there are more than " + std::to_string(kLimits.nodes) + " objects");
     objects_.reserve(count);
-    for (size_t i = 0; i < count; ++i) objects_.push_back(object());
+    for (size_t i = 0; i < count; ++i) {
+      in_root_ = i + 1 == count;
+      objects_.push_back(object());
+    }
+    in_root_ = false;
     Value tree = value().value;
     if (in_.left()) in_.corrupt("something follows the tree");
     return tree;
@@ -105,10 +109,8 @@ class Decoder {
   // Hands over the objects that the tree added.
   void add_to(ObjectTable& table) {
     table.objects.reserve(table.objects.size() + objects_.size());
-    for (Decoded& d : objects_) {
-      table.index[d.value.raw().as.object] = static_cast<uint32_t>(table.objects.size());
-      table.objects.push_back(std::move(d.value));
-    }
+    for (Decoded& d : objects_) table.objects.push_back(std::move(d.value));
+    table.recent = std::move(children_);
   }
 
  private:
@@ -311,6 +313,7 @@ class Decoder {
         uint64_t back = in_.number();
         if (back == 0 || back > objects_.size() + known_.size())
           in_.corrupt("an object refers to one that is not before it");
+        if (in_root_) children_.push_back(static_cast<uint32_t>(known_.size() + objects_.size() - back));
         if (back > objects_.size()) return leaf(known_[known_.size() - (back - objects_.size())]);
         return objects_[objects_.size() - back];
       }
@@ -361,7 +364,9 @@ class Decoder {
   std::vector<Span> spans_;
   std::vector<Decoded> constants_;
   std::vector<Decoded> objects_;
-  std::vector<Value> slots_;  // of the node that is being read
+  bool in_root_ = false;            // the last object is read, in which all others stand
+  std::vector<uint32_t> children_;  // the numbers of what stands directly in it
+  std::vector<Value> slots_;        // of the node that is being read
   std::vector<Summary> summaries_;
 };
 

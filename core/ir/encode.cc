@@ -1,9 +1,13 @@
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <unordered_map>
 
 #include "diag/sha256.h"
 #include "ir/bytes.h"
 #include "ir/bytes_format.h"
+#include "ir/hash.h"
 #include "ir/limits.h"
 #include "ir/make.h"
 #include "ir/walk.h"
@@ -13,58 +17,157 @@ namespace {
 
 using namespace bytes_format;
 
+constexpr size_t kObjectsInPart = 25'000;  // about half a MB
+
 class Output {
  public:
-  void byte(uint8_t b) { bytes_ += static_cast<char>(b); }
-  void raw(const void* data, size_t size) { bytes_.append(static_cast<const char*>(data), size); }
+  void byte(uint8_t b) {
+    room(1);
+    *at_++ = static_cast<char>(b);
+  }
+  void raw(const void* data, size_t size) {
+    room(size);
+    if (size) std::memcpy(at_, data, size);
+    at_ += size;
+  }
   void number(uint64_t v) {
-    for (; v >= 0x80; v >>= 7) byte(static_cast<uint8_t>(v | 0x80));
-    byte(static_cast<uint8_t>(v));
+    room(10);
+    for (; v >= 0x80; v >>= 7) *at_++ = static_cast<char>(v | 0x80);
+    *at_++ = static_cast<char>(v);
   }
   void signed_number(int64_t v) { number(static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63)); }
   void text(std::string_view s) {
     number(s.size());
-    bytes_ += s;
+    raw(s.data(), s.size());
   }
-  const std::string& bytes() const { return bytes_; }
+  void clear() { at_ = begin_.get(); }
+  std::string_view bytes() const { return {begin_.get(), static_cast<size_t>(at_ - begin_.get())}; }
 
  private:
-  std::string bytes_;
+  struct Free {
+    void operator()(char* p) const { std::free(p); }
+  };
+  void room(size_t size) {
+    if (static_cast<size_t>(end_ - at_) < size) grow(size);
+  }
+  void grow(size_t size) {
+    size_t used = bytes().size(), capacity = std::max<size_t>(2 * (used + size), 256);
+    char* bigger = static_cast<char*>(std::realloc(begin_.get(), capacity));
+    if (!bigger) throw std::bad_alloc();
+    (void)begin_.release();
+    begin_.reset(bigger);
+    at_ = bigger + used;
+    end_ = bigger + capacity;
+  }
+  std::unique_ptr<char, Free> begin_;
+  char* at_ = nullptr;
+  char* end_ = nullptr;
 };
+
+// The number of each distinct text.
+class TextIndex {
+ public:
+  // The number of the text, and whether it is new. The characters outlive the index.
+  std::pair<uint64_t, bool> add(std::string_view s) {
+    if ((texts_.size() + 1) * 2 > entries_.size()) grow();
+    const uint64_t hash = hash_text(0, s);
+    size_t i = hash & (entries_.size() - 1);
+    for (; entries_[i].number; i = (i + 1) & (entries_.size() - 1))
+      if (entries_[i].hash == hash && texts_[entries_[i].number - 1] == s) return {entries_[i].number - 1, false};
+    texts_.push_back(s);
+    entries_[i] = {hash, texts_.size()};
+    return {texts_.size() - 1, true};
+  }
+  size_t size() const { return texts_.size(); }
+  void clear() {
+    texts_.clear();
+    std::fill(entries_.begin(), entries_.end(), Entry{});
+  }
+
+ private:
+  struct Entry {
+    uint64_t hash, number;  // 1 + that of the text; 0: free
+  };
+  void grow() {
+    std::vector<Entry> old(entries_.empty() ? 64 : entries_.size() * 4);
+    old.swap(entries_);
+    for (const Entry& e : old) {
+      if (!e.number) continue;
+      size_t i = e.hash & (entries_.size() - 1);
+      while (entries_[i].number) i = (i + 1) & (entries_.size() - 1);
+      entries_[i] = e;
+    }
+  }
+  std::vector<Entry> entries_;
+  std::vector<std::string_view> texts_;
+};
+
+// Nobody but the place where it was met refers to it, so it is met once.
+bool is_single(const TnObject* object) {
+  return static_cast<uint32_t>(__atomic_load_n(&object->counts, __ATOMIC_RELAXED)) == 1;
+}
 
 class Encoder {
  public:
-  // `known` objects have the numbers before the first one that is written; the index has them.
-  Encoder(PointerMap<uint32_t>& object_index, size_t known)
-      : first_(known), count_(known), object_index_(object_index) {}
+  // The table's objects have the numbers before the first one that is written. Writing in parts adds to the table.
+  explicit Encoder(ObjectTable& known) : start_(known.objects.size()), first_(start_), count_(start_), known_(known) {}
 
-  std::string encode(const TnValue& tree) {
-    visit(tree);
-    while (!frames_.empty()) step();
+  void begin(const TnValue& tree) { visit(tree); }
+  // Writes until all is written or there are about so many objects.
+  bool write(size_t objects) {
+    while (!frames_.empty() && count_ - first_ < objects) step();
+    return frames_.empty();
+  }
+  // What was written since the last time. `tree` stands in the last part.
+  std::string take(const TnValue& tree) {
+    next_number_ = 0;
     value(objects_, tree);
-    Output body;
-    for (const auto& [table, count] : {std::pair{&texts_, text_index_.size()},
-                                       {&kinds_, kind_index_.size()},
-                                       {&spans_, span_count_},
-                                       {&constants_, constant_index_.size()},
-                                       {&objects_, count_ - first_}}) {
-      body.number(count);
-      body.raw(table->bytes().data(), table->bytes().size());
-      if (body.bytes().size() > kLimits.bytes)
-        throw Error(TN_ERROR_LIMIT, "a tree encodes to more than " + std::to_string(kLimits.bytes) + " bytes");
-    }
+    size_t total = 0;
+    const std::pair<const Output*, uint64_t> tables[] = {{&texts_, text_index_.size()},
+                                                         {&kinds_, kind_index_.size()},
+                                                         {&spans_, span_count_},
+                                                         {&constants_, constant_index_.size()},
+                                                         {&objects_, count_ - first_}};
+    for (const auto& [table, count] : tables) total += table->bytes().size() + 10;
+    if (total > kLimits.bytes)
+      throw Error(TN_ERROR_LIMIT, "a tree encodes to more than " + std::to_string(kLimits.bytes) + " bytes");
     std::string all(kMagic);
+    all.reserve(kHeaderSize + total);
     const uint32_t versions[2] = {kBytesVersion, TN_IR_VOCABULARY};
     for (uint32_t v : versions)
       for (int i = 0; i < 4; ++i) all += static_cast<char>(v >> (8 * i));
     all.append(kChecksumSize, '\0');
-    all += body.bytes();
+    for (const auto& [table, count] : tables) {
+      Output length;
+      length.number(count);
+      all += length.bytes();
+      all += table->bytes();
+    }
     internal::seal_bytes(&all);
     return all;
   }
-  // The objects that the tree added, in the order of their numbers; alive as long as the tree.
-  const std::vector<const TnObject*>& added() const { return added_; }
-  const std::vector<const TnConstant*>& constants() const { return constant_list_; }
+  // The table gets the objects that were written since the last time; what comes is written on its own.
+  void finish_part() {
+    known_.objects.reserve(std::max(known_.objects.capacity(), known_.objects.size() + added_.size()));
+    for (const TnObject* object : added_) {
+      TnValue v{object->type_index, 0, {0}};
+      v.as.object = const_cast<TnObject*>(object);
+      known_.objects.push_back(Value::share(v));
+    }
+    known_.constants = std::move(constant_list_);
+    if (frames_.empty() && count_ > start_) known_.recent = std::move(recent_);
+    added_.clear();
+    constant_list_.clear();
+    for (Output* table : {&texts_, &kinds_, &spans_, &constants_, &objects_}) table->clear();
+    text_index_.clear();
+    kind_index_.clear();
+    constant_index_.clear();
+    span_index_.clear();
+    last_kind_ = 0;
+    last_source_ = nullptr;
+    span_count_ = 0;
+    first_ = count_;
+  }
 
  private:
   struct Frame {
@@ -72,23 +175,29 @@ class Encoder {
     const TnValue* next;
     const TnValue* end;
     uint32_t stride;
+    uint32_t count;  // of slots that are written
+    size_t numbers;  // where those of its children begin
   };
 
-  // Pushes an object whose children are not written yet.
+  // Notes the number of an object, or pushes it when it is not written yet.
   void visit(const TnValue& v) {
     if (v.type_index != TN_NODE && v.type_index != TN_ARRAY && v.type_index != TN_MAP) return;
     if (is_empty(v)) return;
-    if (object_index_.find(v.as.object)) return;
+    const TnObject* object = v.as.object;
+    if (!is_single(object)) {
+      if (std::optional<uint32_t> number = known_.find(object, start_)) return numbers_.push_back(*number);
+    }
     if (v.type_index == TN_NODE) {
-      auto* n = reinterpret_cast<const TnNode*>(v.as.object);
-      frames_.push({v.as.object, n->slots, n->slots + written_slots(n), 1});
+      auto* n = reinterpret_cast<const TnNode*>(object);
+      uint32_t count = written_slots(n);
+      frames_.push({object, n->slots, n->slots + count, 1, count, numbers_.size()});
     } else if (v.type_index == TN_ARRAY) {
-      auto* a = reinterpret_cast<const TnArray*>(v.as.object);
-      frames_.push({v.as.object, a->data, a->data + a->size, 1});
+      auto* a = reinterpret_cast<const TnArray*>(object);
+      frames_.push({object, a->data, a->data + a->size, 1, 0, numbers_.size()});
     } else {
-      auto* m = reinterpret_cast<const TnMap*>(v.as.object);
+      auto* m = reinterpret_cast<const TnMap*>(object);
       const TnValue* first = m->size ? &m->data->value : nullptr;
-      frames_.push({v.as.object, first, first + 2 * m->size, 2});
+      frames_.push({object, first, first + 2 * m->size, 2, 0, numbers_.size()});
     }
   }
 
@@ -99,18 +208,22 @@ class Encoder {
       f.next += f.stride;
       return visit(v);
     }
-    const TnObject* object = f.object;
+    const Frame done = f;
     frames_.pop();
-    if (object_index_.find(object)) return;  // it stands twice in what was above it
-    if (object->type_index == TN_NODE)
-      write_node(reinterpret_cast<const TnNode*>(object));
-    else if (object->type_index == TN_ARRAY)
-      write_array(reinterpret_cast<const TnArray*>(object));
+    next_number_ = done.numbers;
+    if (done.object->type_index == TN_NODE)
+      write_node(reinterpret_cast<const TnNode*>(done.object), done.count);
+    else if (done.object->type_index == TN_ARRAY)
+      write_array(reinterpret_cast<const TnArray*>(done.object));
     else
-      write_map(reinterpret_cast<const TnMap*>(object));
-    object_index_[object] = static_cast<uint32_t>(count_++);
-    added_.push_back(object);
-    if (count_ > kLimits.nodes)
+      write_map(reinterpret_cast<const TnMap*>(done.object));
+    if (frames_.empty()) recent_.assign(numbers_.begin() + static_cast<std::ptrdiff_t>(done.numbers), numbers_.end());
+    numbers_.resize(done.numbers);
+    numbers_.push_back(static_cast<uint32_t>(count_));
+    if (!is_single(done.object)) known_.index[done.object] = static_cast<uint32_t>(count_);
+    ++count_;
+    added_.push_back(done.object);
+    if (count_ - start_ > kLimits.nodes || count_ > UINT32_MAX)
       throw Error(TN_ERROR_LIMIT, "a tree has more than " + std::to_string(kLimits.nodes) + " objects");
   }
 
@@ -126,8 +239,7 @@ class Encoder {
     return count;
   }
 
-  void write_node(const TnNode* n) {
-    uint32_t count = written_slots(n);
+  void write_node(const TnNode* n, uint32_t count) {
     objects_.byte(kNode);
     objects_.number(kind(kind_info(n->kind)->schema));
     objects_.number(span(n->span));
@@ -201,16 +313,16 @@ class Encoder {
           break;
         }
         out.byte(kObject);
-        out.number(count_ - *object_index_.find(v.as.object));
+        out.number(count_ - numbers_[next_number_++]);
         break;
       default: throw Error(TN_ERROR_ARGUMENT, "cannot encode " + describe(v));
     }
   }
 
   uint64_t text(std::string_view s) {
-    auto [it, added] = text_index_.try_emplace(s, text_index_.size());
+    auto [number, added] = text_index_.add(s);
     if (added) texts_.text(s);
-    return it->second;
+    return number;
   }
   uint64_t kind(const TnKindSchema& schema) {
     if (schema.kind == last_kind_) return last_kind_index_;
@@ -221,7 +333,8 @@ class Encoder {
   }
   uint64_t span(const TnSpan* s) {
     if (!s) return 0;
-    uint64_t& index = span_index_[s];
+    uint64_t alone = 0;
+    uint64_t& index = is_single(&s->header) ? alone : span_index_[s];
     if (index == 0) {
       if (s->source != last_source_) {
         last_source_ = s->source;
@@ -245,7 +358,7 @@ class Encoder {
 
   FrameStack<Frame> frames_;
   Output texts_, kinds_, spans_, constants_, objects_;
-  std::unordered_map<std::string_view, uint64_t> text_index_;
+  TextIndex text_index_;
   std::unordered_map<uint32_t, uint64_t> kind_index_;
   std::unordered_map<std::string_view, uint64_t> constant_index_;
   uint32_t last_kind_ = 0;
@@ -256,28 +369,55 @@ class Encoder {
   uint64_t span_count_ = 0;
   std::vector<const TnConstant*> constant_list_;
   std::vector<const TnObject*> added_;
-  size_t first_, count_;  // the objects that the other end has already, and all
-  PointerMap<uint32_t>& object_index_;
+  std::vector<uint32_t> numbers_;  // of the children of what is being written, outermost first
+  size_t next_number_ = 0;         // among those
+  std::vector<uint32_t> recent_;
+  size_t start_;          // how many objects the other end had before the tree
+  size_t first_, count_;  // and before this part, and all
+  ObjectTable& known_;
 };
 
 }  // namespace
 
-std::string encode_tree(const TnValue& tree) {
-  PointerMap<uint32_t> index;
-  return Encoder(index, 0).encode(tree);
+std::optional<uint32_t> ObjectTable::find(const TnObject* object, size_t end) {
+  if (uint32_t* number = index.find(object)) return *number;
+  if (indexed >= end) return std::nullopt;
+  for (uint32_t number : recent)
+    if (objects[number].raw().as.object == object) return number;
+  index.reserve(end);
+  for (; indexed < end; ++indexed) index[objects[indexed].raw().as.object] = static_cast<uint32_t>(indexed);
+  uint32_t* number = index.find(object);
+  return number ? std::optional(*number) : std::nullopt;
 }
 
-std::string encode_tree(const TnValue& tree, ObjectTable& known) {
-  Encoder encoder(known.index, known.objects.size());
-  std::string bytes = encoder.encode(tree);
-  known.objects.reserve(known.objects.size() + encoder.added().size());
-  for (const TnObject* object : encoder.added()) {
-    TnValue v{object->type_index, 0, {0}};
-    v.as.object = const_cast<TnObject*>(object);
-    known.objects.push_back(Value::share(v));
+std::string encode_tree(const TnValue& tree) {
+  ObjectTable none;
+  Encoder encoder(none);
+  encoder.begin(tree);
+  encoder.write(SIZE_MAX);
+  return encoder.take(tree);
+}
+
+std::string encode_tree(const TnValue& tree, ObjectTable& known) { return encode_tree(tree, known, {}); }
+
+std::string encode_tree(const TnValue& tree, ObjectTable& known, const std::function<void(const std::string&)>& part) {
+  try {
+    Encoder encoder(known);
+    encoder.begin(tree);
+    while (!encoder.write(part ? kObjectsInPart : SIZE_MAX)) {
+      std::string bytes = encoder.take({TN_NONE, 0, {0}});
+      encoder.finish_part();
+      part(bytes);
+    }
+    std::string bytes = encoder.take(tree);
+    encoder.finish_part();
+    return bytes;
+  } catch (...) {  // the index has objects without numbers
+    known.index.clear();
+    known.indexed = 0;
+    known.recent.clear();
+    throw;
   }
-  known.constants = encoder.constants();
-  return bytes;
 }
 
 namespace internal {

@@ -2,6 +2,8 @@
 #ifndef TENON_CORE_IR_POINTER_MAP_H
 #define TENON_CORE_IR_POINTER_MAP_H
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -22,7 +24,7 @@ class PointerMap {
   }
   // The value of the key, made when it is not there.
   V& operator[](const void* key) {
-    if ((count_ + 1) * 2 > entries_.size()) grow();
+    if ((count_ + 1) * 2 > entries_.size()) grow(entries_.empty() ? 32 : entries_.size() * 2);
     size_t i = start(key);
     while (entries_[i].first && entries_[i].first != key) i = (i + 1) & (entries_.size() - 1);
     if (!entries_[i].first) {
@@ -30,6 +32,10 @@ class PointerMap {
       ++count_;
     }
     return entries_[i].second;
+  }
+  // Makes room for `count` keys in all.
+  void reserve(size_t count) {
+    while (count * 2 > entries_.size()) grow(std::max<size_t>(32, std::bit_ceil(count * 2)));
   }
   size_t size() const { return count_; }
   void clear() {
@@ -47,8 +53,8 @@ class PointerMap {
     uint64_t h = (reinterpret_cast<uint64_t>(key) >> 4) * 0x9E3779B97F4A7C15u;
     return (h >> 20) & (entries_.size() - 1);
   }
-  void grow() {
-    std::vector<std::pair<const void*, V>> old(entries_.empty() ? 32 : entries_.size() * 2);
+  void grow(size_t size) {
+    std::vector<std::pair<const void*, V>> old(size);
     old.swap(entries_);
     count_ = 0;
     for (auto& [key, value] : old)
