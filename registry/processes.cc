@@ -103,8 +103,7 @@ std::unique_ptr<PluginStandIn> Registry::stand_in(const PluginInfo& plugin, cons
                     "libexec/tenon/worker",
                 plugin.library, "install Tenon again");
   // `host` is what the session gave its plugins.
-  return std::make_unique<worker::IsolatedPlugin>(plugin, place(), settings,
-                                                  static_cast<Session*>(host.self)->constant_store());
+  return std::make_unique<worker::IsolatedPlugin>(plugin, place(), settings, *static_cast<Session*>(host.self));
 }
 
 CallObserver* Registry::calls() { return in_worker_ ? nullptr : quarantine().calls(); }

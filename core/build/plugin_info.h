@@ -115,6 +115,8 @@ class PluginStandIn {
   virtual void* instance() = 0;
   // Null when the plugin has no such capability, or none that can be reached from here.
   virtual const void* capability(const char* id) = 0;
+  // Whether it has loaded the plugin where it runs. Any thread.
+  virtual bool has_loaded(const std::string& id) = 0;
 };
 
 // What the registry is to a session. Nothing is loaded before `load`.

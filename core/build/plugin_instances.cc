@@ -113,8 +113,16 @@ PluginInstances::Whole PluginInstances::whole(const PluginInfo& plugin) {
 bool PluginInstances::is_loaded(const std::string& id) {
   std::lock_guard lock(mutex_);
   for (const Entry& e : entries_)
-    if (e.info->id == id && !e.creating) return true;
+    if ((e.info->id == id && !e.creating) || (e.stand_in && e.stand_in->has_loaded(id))) return true;
   return false;
+}
+
+std::vector<std::string> PluginInstances::loaded() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const Entry& e : entries_)
+    if (!e.creating) out.push_back(e.info->id);
+  return out;
 }
 
 }  // namespace tenon

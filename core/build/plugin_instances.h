@@ -39,6 +39,8 @@ class PluginInstances {
   void destroy_all();
   // True once the library has been opened and the instance made.
   bool is_loaded(const std::string& id);
+  // The plugins that this session itself has loaded.
+  std::vector<std::string> loaded();
 
  private:
   struct Entry {

@@ -28,7 +28,7 @@ ProbeResult probe_plugin(const PluginInfo& plugin, const RegistryPlace& place, c
   Array answer;
   try {
     exchange.send(Kind::kOpen, OpenRequest{plugin, place, true}.to_array(b), patience);
-    if (exchange.receive(&answer, patience) != Kind::kAnswer || answer.size() != 3 || !answer[0].is_bool() ||
+    if (exchange.receive(&answer, patience) != Kind::kAnswer || answer.size() != 4 || !answer[0].is_bool() ||
         !answer[2].is_array())
       throw Broken{true};
   } catch (const Broken& broken) {

@@ -36,10 +36,12 @@ enum class Kind : uint32_t {
   kOpen,       // host: which plugin, with which registry
   kCall,       // host: a slot and its arguments
   kConstants,  // either: constants that the other does not have, with the descriptors of their stores
+  kPart,       // either: nodes that the message after it refers to
   kReport,     // worker: a diagnostic
   kAsk,        // worker: a question to whoever called
   kReply,      // host: its answer
   kAnswer,     // worker: what the slot returned; ends a call
+  kForget,     // host: the nodes that both know by numbers are forgotten
   kExit        // host: end in an orderly way
 };
 

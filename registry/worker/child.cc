@@ -188,7 +188,7 @@ Ending Child::end(Ending::How how) {
   out.how = how;
   if (how == How::kClosed || how == How::kGarbage) {
     // It ends, or has closed its descriptors and lives on.
-    bool leaves = control_->crash.signal != 0 || control_->ended.load() != 0;
+    bool leaves = control_->crash.signal != 0 || control_->ended.load() != 0 || control_->fault[0] != 0;
     auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(how == How::kGarbage ? 0
                                                                               : leaves             ? 2000
                                                                                                    : 100);
@@ -204,7 +204,12 @@ Ending Child::end(Ending::How how) {
   out.memory = limits_.memory_bytes != 0 && note.data_bytes > limits_.memory_bytes - limits_.memory_bytes / 8;
   int signal = by_itself && status_known_ && WIFSIGNALED(status_) ? WTERMSIG(status_) : by_itself ? note.signal : 0;
   if (how == How::kDeadline || how == How::kCancelled) return out;
-  if (how == How::kGarbage) {
+  char fault[sizeof control_->fault];
+  std::memcpy(fault, control_->fault, sizeof fault);
+  fault[sizeof fault - 1] = 0;
+  if (fault[0]) {
+    out.text = fault;
+  } else if (how == How::kGarbage) {
     out.text = "wrote something of its own into the connection to the host";
   } else if (signal != 0) {
     out.how = How::kSignal;

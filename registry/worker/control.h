@@ -37,6 +37,7 @@ struct Control {
   std::atomic<int32_t> cancel;  // host -> worker
   std::atomic<int32_t> ended;   // 1: the worker left through exit while it should have answered
   CrashNote crash;
+  char fault[120];  // what the plugin did to the worker, which ended itself for it; "" when nothing
 };
 
 }  // namespace tenon::worker

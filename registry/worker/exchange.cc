@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "diag/sha256.h"
 #include "ir/ir_table.h"
+#include "ir/limits.h"
 
 namespace tenon::worker {
 
@@ -16,6 +18,7 @@ namespace {
 
 constexpr uint64_t kMappedBytes = uint64_t{1}
                                   << 20;  // of the worker's constants: larger ones are mapped, others copied
+constexpr size_t kKeptObjects = 100'000, kKeptTrees = 4;  // beyond both they are forgotten
 constexpr std::string_view kTensorMark = "tenon.tensor";
 
 std::string_view text_at(const Array& a, size_t i) { return i < a.size() ? a[i].as_string() : std::string_view(); }
@@ -108,9 +111,31 @@ void Exchange::receive_constants(const Message& message) {
   }
 }
 
-std::string Exchange::prepare(Kind kind, const Array& values, const Patience& patience) {
-  std::string body = encode_tree(*Value(values).ptr(), known_);
-  if (record) record(kind, body, known_.constants);
+void Exchange::forget() {
+  known_ = ObjectTable();
+  ++times_forgotten_;
+}
+
+void Exchange::forget_if_many(const Patience& patience) {
+  if (known_.objects.size() <= std::max(kKeptObjects, kKeptTrees * largest_)) return;
+  if (!channel_.send(Kind::kForget, {}, {}, patience)) throw Broken{false};
+  forget();
+}
+
+std::string Exchange::prepare(const Array& values, const Patience& patience) {
+  const size_t before = known_.objects.size();
+  TnValue tree{TN_ARRAY, 0, {0}};  // without another reference: nobody else has it, so it is not looked for
+  tree.as.object = const_cast<TnObject*>(&values.get()->header);
+  std::string body = encode_tree(tree, known_, [&](const std::string& part) {
+    try {
+      send_constants(known_.constants, patience);
+    } catch (const Error&) {  // the two ends do not know the same any more
+      if (trusting_) throw Broken{true};
+      throw;
+    }
+    send_prepared(Kind::kPart, part, patience);
+  });
+  largest_ = std::max(largest_, known_.objects.size() - before);
   send_constants(known_.constants, patience);
   return body;
 }
@@ -120,15 +145,30 @@ void Exchange::send_prepared(Kind kind, const std::string& body, const Patience&
 }
 
 void Exchange::send(Kind kind, const Array& values, const Patience& patience) {
-  send_prepared(kind, prepare(kind, values, patience), patience);
+  send_prepared(kind, prepare(values, patience), patience);
 }
 
 void Exchange::send_aside(Kind kind, const Array& values, const Patience& patience) {
   send_prepared(kind, encode_tree(*Value(values).ptr()), patience);
 }
 
+Value Exchange::decode(const std::string& bytes) {
+  const ConstantProvider constants = [this](std::string_view digest, uint64_t) {
+    auto found = received_.find(std::string(digest));
+    return found != received_.end() ? found->second : own_->find(digest);
+  };
+  try {
+    return decode_tree(bytes, constants, known_);
+  } catch (const Error& e) {
+    if (e.code != TN_ERROR_UNSUPPORTED || !declare_kinds) throw;
+  }
+  declare_kinds();
+  return decode_tree(bytes, constants, known_);
+}
+
 Kind Exchange::receive(Array* values, const Patience& patience) {
   for (;;) {
+    if (patience) patience();  // who never stops talking is not waited for either
     Message message;
     switch (channel_.receive(&message, patience)) {
       case Channel::Got::kMessage: break;
@@ -139,6 +179,10 @@ Kind Exchange::receive(Array* values, const Patience& patience) {
       receive_constants(message);
       continue;
     }
+    if (message.kind == Kind::kForget) {
+      forget();
+      continue;
+    }
     if (message.kind == Kind::kExit) return message.kind;
     if (message.kind == Kind::kReport) {
       Value report = decode_tree(message.body);
@@ -146,14 +190,12 @@ Kind Exchange::receive(Array* values, const Patience& patience) {
       *values = report.ref<Array>();
       return message.kind;
     }
-    if (record && message.kind == Kind::kAsk) record(message.kind, message.body, {});
-    Value tree = decode_tree(
-        message.body,
-        [this](std::string_view digest, uint64_t) {
-          auto found = received_.find(std::string(digest));
-          return found != received_.end() ? found->second : own_->find(digest);
-        },
-        known_);
+    Value tree = decode(message.body);
+    if (message.kind == Kind::kPart) {
+      if (known_.objects.size() > kLimits.nodes) throw Broken{true};
+      if (after_part) after_part();
+      continue;
+    }
     if (!tree.is_array()) throw Broken{true};
     *values = tree.ref<Array>();
     return message.kind;

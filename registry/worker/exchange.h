@@ -19,7 +19,8 @@ struct Broken {
   bool garbage;
 };
 
-// One end of a connection. The object table is that of the call in progress; constants stay known for good.
+// One end of a connection. What has crossed it in either direction has a number at both ends, so that a tree of which
+// most has been sent before travels as what differs: nodes until they are forgotten, constants for good.
 class Exchange {
  public:
   // `own`: where constants that arrive are kept and found. `trusting`: stores of the peer are taken as they are, which
@@ -30,27 +31,37 @@ class Exchange {
   // A tree, after the constants in it that the peer lacks. Tensors directly in `values` travel as constants. Throws
   // Broken, and what encoding throws.
   void send(Kind kind, const Array& values, const Patience& patience);
-  // The same in two steps: constants go ahead, and after the second nothing of the values is needed.
-  std::string prepare(Kind kind, const Array& values, const Patience& patience);
+  // The same in two steps: after the first nothing of the values is needed. Constants go ahead, and so do the nodes of
+  // a large tree, in parts.
+  std::string prepare(const Array& values, const Patience& patience);
   void send_prepared(Kind kind, const std::string& body, const Patience& patience);
   // A message that stands outside of the call: its values are numbered by themselves.
   void send_aside(Kind kind, const Array& values, const Patience& patience);
   // The next message that is not about constants; decodes it. Throws Broken, and what decoding throws.
   Kind receive(Array* values, const Patience& patience);
-  // A new call: forgets the nodes of the last one.
-  void start() { known_ = ObjectTable(); }
-  // Told of every body that is sent, and every question that comes, with the constants in it; may be empty.
-  std::function<void(Kind, const std::string&, const std::vector<const TnConstant*>&)> record;
+  // Between two calls of the host: has both ends forget their nodes when they keep many more than one call needs.
+  void forget_if_many(const Patience& patience);
+  // Those that are known, and how often they were forgotten.
+  const ObjectTable& known() const { return known_; }
+  size_t times_forgotten() const { return times_forgotten_; }
+  // Called when a part has come; may be empty.
+  std::function<void()> after_part;
+  // Declares the kinds of plugins, when one comes that is not known; may be empty.
+  std::function<void()> declare_kinds;
 
  private:
   using File = std::pair<uint64_t, uint64_t>;  // device, inode
   void send_constants(const std::vector<const TnConstant*>& constants, const Patience& patience);
   void receive_constants(const Message& message);
+  void forget();
+  Value decode(const std::string& bytes);
 
   Channel& channel_;
   ConstantStore* own_;
   bool trusting_;
   ObjectTable known_;
+  size_t largest_ = 0;  // how many a tree has brought at most
+  size_t times_forgotten_ = 0;
   std::unordered_set<std::string> sent_;  // digests that the peer has
   std::map<File, int64_t> sent_stores_;   // their numbers at the peer
   int64_t next_store_ = 0;

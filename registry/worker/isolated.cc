@@ -42,8 +42,8 @@ void require_isolable(const PluginInfo& plugin) {
 }
 
 IsolatedPlugin::IsolatedPlugin(const PluginInfo& plugin, RegistryPlace place, const IsolationSettings& settings,
-                               ConstantStore& store)
-    : b_(core_builder()), plugin_(plugin), place_(std::move(place)), settings_(settings), store_(store) {
+                               Session& session)
+    : b_(core_builder()), plugin_(plugin), place_(std::move(place)), settings_(settings), session_(session) {
   require_isolable(plugin_);
   start();
 }
@@ -75,10 +75,8 @@ void IsolatedPlugin::start() {
   exchange_.reset();
   child_.reset();
   child_ = std::make_unique<Child>(settings_.worker, ChildLimits{settings_.memory_bytes});
-  exchange_ = std::make_unique<Exchange>(child_->channel(), store_, false);
-  exchange_->record = [this](Kind kind, const std::string& body, const std::vector<const TnConstant*>& constants) {
-    recording_.add(kind, body, constants);
-  };
+  exchange_ = std::make_unique<Exchange>(child_->channel(), session_.constant_store(), false);
+  exchange_->declare_kinds = [this] { session_.kinds().declare(); };
   Request open{-1, {}, "starting", nullptr, {}};
   OpenRequest message{plugin_, place_, false};
   try {
@@ -92,10 +90,12 @@ void IsolatedPlugin::start() {
 
 template <class Send>
 Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send&& send) {
-  recording_ = Recording();
-  exchange_->start();
   child_->control().cancel = 0;
   Patience patience = this->patience(request.context, deadline_ms);
+  struct Clear {
+    std::vector<Value>& said;
+    ~Clear() { said.clear(); }
+  } clear{said_};
   try {
     send(patience);
     for (;;) {
@@ -109,9 +109,7 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
       } else if (kind == Kind::kAsk) {
         answer_question(request, message, patience);
       } else if (kind == Kind::kAnswer) {
-        Value result = take_answer(request, message);
-        exchange_->start();
-        return result;
+        return take_answer(request, message);
       } else {
         throw Broken{true};
       }
@@ -134,11 +132,28 @@ Value IsolatedPlugin::forward(Request request) {
   if (!child_) start();
   std::vector<Value> all{Value(request.slot), request.context ? Value::share(*request.context->target) : Value()};
   for (Value& v : request.args) all.push_back(std::move(v));
-  Array message = b_.array(all);
-  return converse(request, settings_.deadline_ms, [&](const Patience& p) { exchange_->send(Kind::kCall, message, p); });
+  said_ = {Value(b_.array(all))};
+  all.clear();
+  return converse(request, settings_.deadline_ms, [&](const Patience& p) {
+    try {
+      exchange_->forget_if_many(p);
+      exchange_->send(Kind::kCall, said_[0].ref<Array>(), p);
+    } catch (const Error&) {  // the worker may have a part of it
+      exchange_.reset();
+      child_.reset();
+      throw;
+    }
+  });
+}
+
+bool IsolatedPlugin::has_loaded(const std::string& id) {
+  std::lock_guard lock(loaded_mutex_);
+  return loaded_.contains(id);
 }
 
 void IsolatedPlugin::take_report(const TnContext* context, const Array& body) {
+  if (body.size() == 2 && context && TN_HAS(context, record))
+    return context->record(context->self, std::string(body[0].as_string()).c_str(), body[1].ptr());
   if (body.size() != 4 || !context) return;
   std::string message(body[1].as_string()), hint(body[3].as_string());
   Place place = parse_place(std::string(body[2].as_string()));
@@ -172,11 +187,17 @@ void IsolatedPlugin::answer_question(const Request& request, const Array& questi
       reply = b_.array({Value(true), value});
     } catch (const Error& e) { reply = b_.array({Value(false), error_value(b_, e)}); }
   }
+  said_.push_back(Value(question));
+  said_.push_back(Value(reply));
   exchange_->send(Kind::kReply, reply, patience);
 }
 
 Value IsolatedPlugin::take_answer(const Request& request, const Array& answer) {
-  if (answer.size() != 3 || !answer[0].is_bool() || !answer[2].is_array()) throw Broken{true};
+  if (answer.size() != 4 || !answer[0].is_bool() || !answer[2].is_array() || !answer[3].is_array()) throw Broken{true};
+  if (const Array& loaded = answer[3].ref<Array>(); !loaded.empty()) {
+    std::lock_guard lock(loaded_mutex_);
+    for (const Value& id : loaded) loaded_.emplace(id.as_string());
+  }
   if (std::string log = child_->take_log(); !log.empty()) std::fwrite(log.data(), 1, log.size(), stderr);
   for (const Value& change : answer[2].ref<Array>())
     if (request.context)
@@ -208,7 +229,7 @@ void IsolatedPlugin::fail(const Request& request, Ending::How how, int64_t deadl
   std::string hint = "it ran in a process of its own, and the next call starts it anew";
   if (request.slot >= 0 && !replayed_ && code != TN_ERROR_CANCELLED) {
     std::string why;
-    std::string folder = write_reproducer(settings_, plugin_, request, recording_, message, log, &why);
+    std::string folder = write_reproducer(settings_, plugin_, request, said_, message, log, &why);
     hint += folder.empty() ? "; no reproducer was written: " + why : "; see it again with: tenon repro " + folder;
   }
   Error error(code, message, plugin_.library, hint);
@@ -243,7 +264,7 @@ Value replay_folder(Session& session, Registry& registry, const std::string& fol
   IsolationSettings settings = registry.isolation();
   settings.deadline_ms = reproducer.deadline_ms;
   settings.memory_bytes = reproducer.memory_bytes;
-  IsolatedPlugin isolated(plugin, registry.place(), settings, session.constant_store());
+  IsolatedPlugin isolated(plugin, registry.place(), settings, session);
   try {
     isolated.replay(reproducer);
   } catch (const Error& e) {

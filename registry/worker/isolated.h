@@ -20,16 +20,16 @@ void require_isolable(const PluginInfo& plugin);
 
 class IsolatedPlugin : public PluginStandIn, public Forwarder {
  public:
-  // `store`: of the session, for constants that the plugin makes. Starts the worker, opens the plugin. Throws.
-  IsolatedPlugin(const PluginInfo& plugin, RegistryPlace place, const IsolationSettings& settings,
-                 ConstantStore& store);
+  // For a session, whose store gets the constants that the plugin makes. Starts the worker, opens the plugin. Throws.
+  IsolatedPlugin(const PluginInfo& plugin, RegistryPlace place, const IsolationSettings& settings, Session& session);
   ~IsolatedPlugin() override;
 
   void* instance() override { return static_cast<Forwarder*>(this); }
   const void* capability(const char* id) override;
+  bool has_loaded(const std::string& id) override;
   Value forward(Request request) override;
   const Builder& builder() const override { return b_; }
-  Value pack(const Value& value) override { return pack_tensor(b_, store_, value); }
+  Value pack(const Value& value) override { return pack_tensor(b_, session_.constant_store(), value); }
   // The call of a reproducer: what was recorded is sent as it was.
   Value replay(Reproducer& reproducer);
 
@@ -51,11 +51,13 @@ class IsolatedPlugin : public PluginStandIn, public Forwarder {
   PluginInfo plugin_;
   RegistryPlace place_;
   IsolationSettings settings_;
-  ConstantStore& store_;
+  Session& session_;
   std::mutex mutex_;
   std::unique_ptr<Child> child_;
   std::unique_ptr<Exchange> exchange_;
-  Recording recording_;
+  std::mutex loaded_mutex_;  // a call may take long
+  std::set<std::string> loaded_;
+  std::vector<Value> said_;         // within the call: its message, then questions and replies in turn
   Reproducer* replayed_ = nullptr;  // whose replies are given instead of the host's
 };
 

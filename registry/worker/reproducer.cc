@@ -149,33 +149,20 @@ std::string body_name(size_t i) { return "message-" + std::to_string(i) + ".bin"
 
 }  // namespace
 
-void Recording::add(Kind kind, const std::string& body, const std::vector<const TnConstant*>& of_body) {
-  if (kind == Kind::kOpen) return;
-  bodies.push_back(body);
-  for (const TnConstant* c : of_body) constants.push_back(Constant::share(c));
-}
-
 std::string write_reproducer(const IsolationSettings& settings, const PluginInfo& plugin, const Request& request,
-                             const Recording& recording, const std::string& message, const std::string& log,
+                             const std::vector<Value>& said, const std::string& message, const std::string& log,
                              std::string* why) noexcept {
   try {
     Builder b = core_builder();
     fs::path folder = new_folder(settings, plugin.id);
     const SlotRow* row = slot_row(request.slot);
     std::map<std::string, Constant> constants;
-    for (const Constant& c : recording.constants) constants.emplace(c->digest, c);
     ObjectTable known;
-    Array args;
-    if (!recording.bodies.empty())
-      args = decode_tree(
-                 recording.bodies[0],
-                 [&](std::string_view digest, uint64_t) {
-                   auto it = constants.find(std::string(digest));
-                   return it == constants.end() ? Constant() : it->second;
-                 },
-                 known)
-                 .ref<Array>();
-    for (size_t i = 0; i < recording.bodies.size(); ++i) put(folder / body_name(i), recording.bodies[i]);
+    for (size_t i = 0; i < said.size(); ++i) {
+      put(folder / body_name(i), encode_tree(said[i].raw(), known));
+      for (const TnConstant* c : known.constants) constants.emplace(c->digest, Constant::share(c));
+    }
+    Array args = said.empty() ? Array() : said[0].ref<Array>();
     std::string list;
     for (const auto& [digest, c] : constants) {
       list += digest + " " + std::to_string(c->size) + " " + std::to_string(c->offset) + " " + c->store + "\n";
@@ -208,7 +195,7 @@ std::string write_reproducer(const IsolationSettings& settings, const PluginInfo
     line("target", args.size() > 1 ? flow_text(args[1]) : "null");
     line("deadline_ms", std::to_string(settings.deadline_ms));
     line("memory_bytes", std::to_string(settings.memory_bytes));
-    line("messages", std::to_string(recording.bodies.size()));
+    line("messages", std::to_string(said.size()));
     line("error", in_quotes(message));
     put(folder / "reproducer.yaml", top);
     return folder.string();

@@ -14,16 +14,10 @@
 
 namespace tenon::worker {
 
-// What was said within a call: the call, then questions and replies in turn.
-struct Recording {
-  std::vector<std::string> bodies;
-  std::vector<Constant> constants;
-  void add(Kind kind, const std::string& body, const std::vector<const TnConstant*>& of_body);
-};
-
-// Returns the folder, or "" with the reason: it never throws, an error is being told already.
+// `said`: the message of the call, then questions and replies in turn. Returns the folder, or "" with the reason: it
+// never throws, an error is being told already.
 std::string write_reproducer(const IsolationSettings& settings, const PluginInfo& plugin, const Request& request,
-                             const Recording& recording, const std::string& message, const std::string& log,
+                             const std::vector<Value>& said, const std::string& message, const std::string& log,
                              std::string* why) noexcept;
 
 // A folder that was written.

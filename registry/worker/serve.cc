@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "build/session.h"
 #include "ir/ir_table.h"
@@ -14,6 +16,7 @@
 #include "registry/worker/exchange.h"
 #include "registry/worker/slots.h"
 #include "registry/worker/surroundings.h"
+#include "registry/worker/untouched.h"
 #include "registry/worker/wire.h"
 
 namespace tenon::worker {
@@ -43,27 +46,30 @@ class WatchedRegistry : public Registry {
 class Server {
  public:
   Server(Channel& channel, Control* control) : channel_(channel), control_(control) {
-    context_ = {sizeof(TnContext),
-                this,
-                nullptr,
-                [](void* self, int32_t severity, const char* message, const TnSpan* span, const char* hint) {
-                  static_cast<Server*>(self)->report(severity, message, span, hint);
-                },
-                [](void* self) -> int { return static_cast<Server*>(self)->control_->cancel.load(); },
-                [](void* self, const char* name, TnValue* ret) -> int {
-                  auto* s = static_cast<Server*>(self);
-                  return guard(tn_runtime(), ret,
-                               [&] { return s->ask(s->b_.array({s->b_.string("signature"), s->b_.string(name)})); });
-                },
-                nullptr};
+    context_ = {
+        sizeof(TnContext),
+        this,
+        nullptr,
+        [](void* self, int32_t severity, const char* message, const TnSpan* span, const char* hint) {
+          static_cast<Server*>(self)->report(severity, message, span, hint);
+        },
+        [](void* self) -> int { return static_cast<Server*>(self)->control_->cancel.load(); },
+        [](void* self, const char* name, TnValue* ret) -> int {
+          auto* s = static_cast<Server*>(self);
+          return guard(tn_runtime(), ret,
+                       [&] { return s->ask(s->b_.array({s->b_.string("signature"), s->b_.string(name)})); });
+        },
+        [](void* self, const char* topic, const TnValue* data) { static_cast<Server*>(self)->record(topic, data); }};
   }
 
   int run() {
     exchange_ = std::make_unique<Exchange>(channel_, early_store_, true);
+    exchange_->after_part = [this] { note_given(); };
     for (;;) {
       Array message;
-      exchange_->start();
+      untouched_.begin();
       Kind kind = exchange_->receive(&message, {});
+      note_given();
       if (kind == Kind::kExit) return 0;
       if (kind == Kind::kOpen) {
         open(message);
@@ -80,6 +86,13 @@ class Server {
     return Error(TN_ERROR_PLUGIN,
                  "the plugin '" + plugin_.id + "' " + plugin_.version + " let an exception escape" + what,
                  plugin_.library, "this is a bug of the plugin: nothing may be thrown across the boundary");
+  }
+
+  // The plugin has not seen what came just now.
+  void note_given() {
+    if (times_forgotten_ != exchange_->times_forgotten()) untouched_.forget();
+    times_forgotten_ = exchange_->times_forgotten();
+    untouched_.note(exchange_->known(), true);
   }
 
   // Makes the call, puts back what it changed around it, and answers. What the call left behind is freed before the
@@ -103,20 +116,34 @@ class Server {
     for (const std::string& c : changed) changes.push_back(b_.string(c));
     if (session_ && !strict)
       for (const Diagnostic& d : session_->take_diagnostics()) send_report(d.severity, d.message, d.where, d.hint);
-    Array all = b_.array({Value(ok), result, b_.array(changes)});
+    const Array loaded = newly_loaded();
+    Array all = b_.array({Value(ok), result, b_.array(changes), loaded});
     std::lock_guard lock(mutex_);
     std::string body;
     try {
-      body = exchange_->prepare(Kind::kAnswer, all, {});
+      body = exchange_->prepare(all, {});
     } catch (const Error& e) {  // it is nothing that can be sent
       Error why(TN_ERROR_PLUGIN, "its result cannot be read: " + e.message);
-      body = exchange_->prepare(Kind::kAnswer, b_.array({Value(false), error_value(b_, why), b_.array(changes)}), {});
+      body = exchange_->prepare(b_.array({Value(false), error_value(b_, why), b_.array(changes), loaded}), {});
     }
     result = {};
     all = {};
-    exchange_->start();
+    untouched_.note(exchange_->known(), false);
+    if (const char* fault = untouched_.fault(exchange_->known())) {
+      std::strncpy(control_->fault, fault, sizeof control_->fault - 1);
+      _exit(70);  // nothing here can be relied on
+    }
     exchange_->send_prepared(Kind::kAnswer, body, {});
     in_call = false;
+  }
+
+  // The plugins that were loaded since the last answer: the host's lock names them.
+  Array newly_loaded() {
+    std::vector<Value> ids;
+    if (session_)
+      for (const std::string& id : session_->instances().loaded())
+        if (told_.insert(id).second) ids.push_back(b_.string(id));
+    return b_.array(ids);
   }
 
   void open(const Array& message) {
@@ -125,6 +152,7 @@ class Server {
     session_ = std::make_unique<Session>(*registry_);
     plugin_ = request.plugin;
     exchange_->use_store(session_->constant_store());
+    exchange_->declare_kinds = [this] { session_->kinds().declare(); };
     answer(
         [&]() -> Value {
           for (const std::string& capability : plugin_.provides) session_->instances().use(plugin_, capability.c_str());
@@ -167,11 +195,23 @@ class Server {
     } catch (...) {}  // a diagnostic that cannot be sent is lost
   }
 
+  void record(const char* topic, const TnValue* data) {
+    try {
+      std::lock_guard lock(mutex_);
+      exchange_->send_aside(Kind::kReport,
+                            b_.array({b_.string(topic ? topic : ""), data ? Value::share(*data) : Value()}), {});
+    } catch (const Error& e) {
+      report(TN_SEVERITY_WARNING, ("a fact for the report cannot be sent: " + e.message).c_str(), nullptr, nullptr);
+    } catch (...) {}
+  }
+
   Value ask(const Array& question) {
     std::lock_guard lock(mutex_);
     exchange_->send(Kind::kAsk, question, {});
+    untouched_.note(exchange_->known(), false);
     Array reply;
     if (exchange_->receive(&reply, {}) != Kind::kReply || reply.size() != 2 || !reply[0].is_bool()) throw Broken{true};
+    note_given();
     if (!reply[0].as_bool()) throw error_from(reply[1]);
     return reply[1];
   }
@@ -185,7 +225,10 @@ class Server {
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Exchange> exchange_;
+  Untouched untouched_;
+  size_t times_forgotten_ = 0;
   PluginInfo plugin_;
+  std::set<std::string> told_;  // ids of plugins that the host knows to be loaded here
   Value target_;
 };
 

@@ -4,8 +4,11 @@
 
 #include "diag/sha256.h"
 #include "ir/constant_store.h"
+#include "ir/kind_table.h"
 #include "registry/worker/exchange.h"
 #include "tenon/ext/codegen.h"
+#include "tenon/ext/draft/kind.h"
+#include "tenon/ext/draft/partitioner.h"
 #include "tenon/ext/frontend.h"
 #include "tenon/ext/linker.h"
 #include "tenon/ext/op.h"
@@ -24,6 +27,8 @@ enum SlotNumber : int64_t {
   kGenerate,
   kLink,
   kImport,
+  kDecide,
+  kLower,
   kSlots
 };
 
@@ -95,6 +100,18 @@ Value link(const Invocation& i) {
   return call([&](TnValue* ret) { return t->link(i.instance, i.context, value_at(i, 0), output.c_str(), ret); });
 }
 
+Value decide(const Invocation& i) {
+  auto* t = table_of<TnPartitioner>(i);
+  require(TN_HAS(t, decide), "decide");
+  std::string pattern = text_at(i, 0);
+  return call([&](TnValue* ret) { return t->decide(i.instance, i.context, pattern.c_str(), node_at(i, 1), ret); });
+}
+Value lower(const Invocation& i) {
+  auto* t = table_of<TnKind>(i);
+  require(TN_HAS(t, lower), "lower");
+  return call([&](TnValue* ret) { return t->lower(i.instance, i.context, node_at(i, 0), ret); });
+}
+
 // A model as the worker sees it: its bytes are mapped here, constants are the host's.
 struct RemoteSource {
   const Invocation& i;
@@ -140,7 +157,8 @@ Value import(const Invocation& i) {
 constexpr SlotRow kRows[kSlots] = {{TN_PASS, "run_module", &run_module}, {TN_PASS, "run_function", &run_function},
                                    {TN_OP, "infer_type", &infer_type},   {TN_OP, "compute", &compute},
                                    {TN_OP, "evaluate", &evaluate},       {TN_CODEGEN, "generate", &generate},
-                                   {TN_LINKER, "link", &link},           {TN_FRONTEND, "import", &import}};
+                                   {TN_LINKER, "link", &link},           {TN_FRONTEND, "import", &import},
+                                   {TN_PARTITIONER, "decide", &decide},  {TN_KIND, "lower", &lower}};
 
 // ---- The tables that stand in
 
@@ -258,12 +276,32 @@ constexpr TnFrontend kFrontend = {
       });
     }};
 
+constexpr TnPartitioner kPartitioner = {
+    sizeof(TnPartitioner),
+    [](void* self, const TnContext* c, const char* pattern, const TnNode* candidate, TnValue* ret) -> int {
+      return forward(self, ret, [&](Forwarder&, const Builder& b) {
+        return Request{kDecide, {b.string(pattern), node(candidate)}, std::string("deciding about ") + pattern, c, {}};
+      });
+    }};
+
+std::string kind_of(const TnNode* n) {
+  const KindInfo* info = n ? kind_info(n->kind) : nullptr;
+  return info ? std::string("lowering ") + info->schema.id : "lowering a node";
+}
+constexpr TnKind kKind = {sizeof(TnKind), [](void* self, const TnContext* c, const TnNode* n, TnValue* ret) -> int {
+                            return forward(self, ret, [&](Forwarder&, const Builder&) {
+                              return Request{kLower, {node(n)}, kind_of(n), c, {}};
+                            });
+                          }};
+
 struct TableRow {
   std::string_view capability;
   const void* table;
 };
-constexpr TableRow kTables[] = {
-    {TN_PASS, &kPass}, {TN_OP, &kOp}, {TN_CODEGEN, &kCodegen}, {TN_LINKER, &kLinker}, {TN_FRONTEND, &kFrontend}};
+constexpr TableRow kTables[] = {{TN_PASS, &kPass},         {TN_OP, &kOp},
+                                {TN_CODEGEN, &kCodegen},   {TN_LINKER, &kLinker},
+                                {TN_FRONTEND, &kFrontend}, {TN_PARTITIONER, &kPartitioner},
+                                {TN_KIND, &kKind}};
 
 }  // namespace
 

@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <tenon/ext/codegen.h>
+#include <tenon/ext/draft/kind.h>
+#include <tenon/ext/draft/partitioner.h>
 #include <tenon/ext/frontend.h>
 #include <tenon/ext/linker.h>
 #include <tenon/ext/op.h>
@@ -156,6 +158,24 @@ static int free_arguments(TnObject* a, TnValue* r) {
   for (int i = 0; a && i < 100; ++i) tn_object_release(a);
   return GO_ON;
 }
+static int release_once(TnObject* a, TnValue* r) {
+  (void)r;
+  if (a) tn_object_release(a);
+  return GO_ON;
+}
+/* A little, into something within the argument: nothing crashes of it. */
+static int write_below(TnObject* a, TnValue* r) {
+  (void)r;
+  if (a && a->type_index == TN_NODE) {
+    const TnNode* n = (const TnNode*)a;
+    for (uint32_t i = 0; i < n->slot_count; ++i)
+      if (n->slots[i].type_index == TN_NODE ||
+          (n->slots[i].type_index == TN_MAP && ((const TnMap*)n->slots[i].as.object)->size > 0))
+        a = n->slots[i].as.object;
+  }
+  if (a) a->reserved += 1;
+  return GO_ON;
+}
 static int scribble(TnObject* a, TnValue* r) {
   (void)r;
   if (a) memset((char*)a + 8, 0x41, 120);
@@ -206,6 +226,8 @@ static const struct {
              {"unknown-type", unknown_type},
              {"pointer", pointer},
              {"free-arguments", free_arguments},
+             {"release-once", release_once},
+             {"write-below", write_below},
              {"scribble", scribble}};
 
 static int act(const char* moment, TnObject* argument, TnValue* ret) {
@@ -305,6 +327,30 @@ static int import_text(void* instance, const TnContext* context, const TnModelSo
 }
 static const TnFrontend frontend_table = {sizeof(TnFrontend), &import_text};
 
+static int decide(void* instance, const TnContext* context, const char* pattern, const TnNode* candidate, TnValue* ret) {
+  host = instance, (void)pattern;
+  int status = act("call", (TnObject*)candidate, ret);
+  if (status != GO_ON) return status;
+  TnValue pairs[4];
+  text("take", &pairs[0]), text("reason", &pairs[2]), text("it takes all", &pairs[3]);
+  pairs[1].type_index = TN_BOOL, pairs[1].small_size = 0, pairs[1].as.i = 1;
+  if (context->record) context->record(context->self, "sabotage", &pairs[3]);
+  status = host->runtime->map(pairs, 2, ret);
+  tn_value_release(&pairs[0]), tn_value_release(&pairs[2]), tn_value_release(&pairs[3]);
+  return status;
+}
+static const TnPartitioner partitioner_table = {sizeof(TnPartitioner), &decide};
+
+static int lower(void* instance, const TnContext* context, const TnNode* node, TnValue* ret) {
+  host = instance, (void)context;
+  int status = act("call", (TnObject*)node, ret);
+  if (status != GO_ON) return status;
+  *ret = node->slots[1]; /* what stands in it */
+  tn_value_retain(ret);
+  return 0;
+}
+static const TnKind kind_table = {sizeof(TnKind), &lower};
+
 /* ---- The plugin */
 
 static int create(const TnHost* given, void** instance, TnValue* ret) {
@@ -324,7 +370,9 @@ static const void* capability(void* instance, const char* id) {
                 {TN_OP, &op_table},
                 {TN_CODEGEN, &codegen_table},
                 {TN_LINKER, &linker_table},
-                {TN_FRONTEND, &frontend_table}};
+                {TN_FRONTEND, &frontend_table},
+                {TN_PARTITIONER, &partitioner_table},
+                {TN_KIND, &kind_table}};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; ++i)
     if (strcmp(tables[i].id, id) == 0) return tables[i].table;
   return 0;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <tenon/compiler_session.h>
+#include <tenon/ext/draft/partitioner.h>
 #include <tenon/ext/op.h>
+#include <tenon/ext/plugins.h>
 #include <unistd.h>
 
 #include <cfenv>
@@ -19,7 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class Effect { kEnds, kHangs, kMemory, kHarmless, kAnswer };  // on the process; kAnswer: the call alone goes wrong
+// On the process; kAnswer: the call alone goes wrong; kGiven: it ends where the slot has an argument that is a tree.
+enum class Effect { kEnds, kHangs, kMemory, kHarmless, kAnswer, kGiven };
 struct Deed {
   const char* name;
   Effect effect;
@@ -43,9 +46,10 @@ constexpr Deed kDeeds[] = {{"segv", Effect::kEnds, true},           {"abort", Ef
                            {"no-result", Effect::kHarmless, false}, {"no-error", Effect::kAnswer, false},
                            {"number", Effect::kHarmless, false},    {"wild-result", Effect::kEnds, false},
                            {"wild-error", Effect::kEnds, false},    {"unknown-type", Effect::kAnswer, false},
-                           {"pointer", Effect::kAnswer, false},     {"free-arguments", Effect::kHarmless, false},
-                           {"scribble", Effect::kHarmless, false}};
-constexpr const char* kKinds[] = {"pass", "op", "codegen", "linker", "frontend"};
+                           {"pointer", Effect::kAnswer, false},     {"free-arguments", Effect::kGiven, false},
+                           {"release-once", Effect::kGiven, false}, {"write-below", Effect::kGiven, false},
+                           {"scribble", Effect::kGiven, false}};
+constexpr const char* kKinds[] = {"pass", "op", "codegen", "linker", "frontend", "partitioner", "kind"};
 
 fs::path temporary() {
   static const fs::path folder = [] {
@@ -79,6 +83,10 @@ class Host {
         "sabotage.py");
     graph_ = session_.parse(
         "@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return I.op(\"sabotage.act\")(x)\n", "graph.py");
+    foreign_ = session_.parse(
+        "@T.prim_func\ndef main(A: T.Buffer((4,), \"float32\")):\n"
+        "    A[0] = I.node(\"com.sabotage.act/1\", type=I.dtype(\"float32\"), a=A[1])\n",
+        "foreign.py");
     std::ofstream(temporary() / "model.sabotage")
         << "@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    for i in range(4):\n        A[i] = i\n";
   }
@@ -95,6 +103,8 @@ class Host {
         session_.compile(
             module_, (temporary() / "out.so").string(),
             Value(b_.map({{"codegen", b_.string("sabotage-codegen")}, {"linker", b_.string("sabotage-linker")}})));
+      if (kind == "partitioner") decide();
+      if (kind == "kind") session_.generate(foreign_, "sabotage-codegen", Value());
       if (kind == "frontend") session_.import_model((temporary() / "model.sabotage").string(), Value());
       return "";
     } catch (const Error& e) {
@@ -103,12 +113,13 @@ class Host {
       return std::to_string(e.code) + " " + e.message;
     }
   }
-  // Asks the op table for the type of the call in `graph_`.
-  void infer() {
+  // Calls f with a context for plugins.
+  template <class F>
+  Value with_context(F&& f) {
     Map target = session_.target();
     Value target_value(target);
     TnContext context{sizeof(TnContext),
-                      nullptr,
+                      this,
                       target_value.ptr(),
                       [](void*, int32_t, const char*, const TnSpan*, const char*) {},
                       [](void*) { return 0; },
@@ -116,13 +127,35 @@ class Host {
                         *ret = TnValue{TN_NONE, 0, {0}};
                         return 0;
                       },
-                      nullptr};
+                      [](void* self, const char* topic, const TnValue* data) {
+                        static_cast<Host*>(self)->facts.push_back(std::string(topic) + ": " +
+                                                                  std::string(Value::view(*data).as_string()));
+                      }};
+    return call([&](TnValue* ret) { return f(context, ret); });
+  }
+  // Asks the partitioner about a function, as a pass of another plugin does.
+  void decide() {
+    auto* plugins = session_.service<TnHostPlugins>(TN_HOST_PLUGINS);
+    TnProvided p{};
+    call([&](TnValue* ret) { return plugins->open(plugins->self, "sabotage-partitioner", TN_PARTITIONER, &p, ret); });
+    auto* table = static_cast<const TnPartitioner*>(p.table);
+    Node candidate = as_node(*graph_.to<ir::Module>().functions().find("main"));
+    facts.clear();
+    Value said = with_context([&](TnContext& context, TnValue* ret) {
+      return table->decide(p.instance, &context, "exp", candidate.get(), ret);
+    });
+    if (!said.is_map() || !said.ref<Map>().find("take"))
+      throw Error(TN_ERROR_PLUGIN, "sabotage-partitioner gave no decision");
+  }
+  // Asks the op table for the type of the call in `graph_`.
+  void infer() {
     Node found;
     session_.builder().walk(Value(graph_), [&](const Node& n) {
       if (n.is<ir::Call>()) found = n;
     });
     auto* ops = session_.service<TnHostOps>(TN_HOST_OPS);
-    Value type = call([&](TnValue* ret) { return ops->infer_type(ops->self, &context, found.get(), ret); });
+    Value type = with_context(
+        [&](TnContext& context, TnValue* ret) { return ops->infer_type(ops->self, &context, found.get(), ret); });
     if (!type.is_node()) throw Error(TN_ERROR_PLUGIN, "sabotage-op gave no type");
   }
   std::string standing(const std::string& kind) {
@@ -140,6 +173,7 @@ class Host {
   }
   CompilerSession& session() { return session_; }
   Error last{0, ""};
+  std::vector<std::string> facts;  // that the partitioner recorded
 
  private:
   Value options(bool isolate, int64_t deadline_ms) const {
@@ -153,7 +187,7 @@ class Host {
   }
   Builder b_;
   CompilerSession session_;
-  Node module_, graph_;
+  Node module_, graph_, foreign_;
 };
 
 size_t open_descriptors() {
@@ -187,11 +221,16 @@ TEST(Sabotage, EveryDeedAtUseIsAnErrorThatNamesThePluginAndTheNextCallWorks) {
         will("call", deed.name, kind);
         std::string said = host.use(kind);
         if (deed.effect == Effect::kHarmless) continue;  // what it gives may be right or wrong
+        if (deed.effect == Effect::kGiven && std::string(kind) == "frontend") continue;
         if (std::string(deed.name) == "throw" && said.empty()) continue;
         EXPECT_NE(said, "") << kind << " " << deed.name;
         if (deed.effect == Effect::kAnswer) continue;
         EXPECT_NE(said.find(std::string("sabotage-") + kind), std::string::npos)
             << kind << " " << deed.name << ": " << said;
+        if (std::string(deed.name) == "release-once" || std::string(deed.name) == "write-below") {
+          EXPECT_NE(said.find("a list that it was given"), std::string::npos)
+              << kind << " " << deed.name << ": " << said;
+        }
         if (deed.effect == Effect::kHangs) {
           EXPECT_EQ(host.last.code, TN_ERROR_LIMIT) << kind << " " << deed.name << ": " << said;
         }
@@ -273,7 +312,7 @@ TEST(Sabotage, AThousandFaultsLeaveTheHostAlive) {
 TEST(Sabotage, ReproducersFailAgainAndHoldNoWeights) {
   temporary();
   Host host(true, 20'000);
-  for (const char* kind : {"pass", "op", "codegen", "frontend"}) {
+  for (const char* kind : {"pass", "op", "codegen", "frontend", "partitioner", "kind"}) {
     will("call", "segv", kind);
     ASSERT_NE(host.use(kind), "");
     size_t at = host.last.hint.find("tenon repro ");
@@ -355,6 +394,43 @@ TEST(Sabotage, ManyProcessesShareOneColdCache) {
   std::ifstream in(out);
   std::string text((std::istreambuf_iterator<char>(in)), {});
   EXPECT_EQ(text, "sabotage-pass: ok\n");
+}
+
+TEST(Sabotage, WhatAPluginRecordsReachesTheHost) {
+  temporary();
+  will("call", "none", "partitioner");
+  Host host, in_process(false);
+  ASSERT_EQ(host.use("partitioner"), "");
+  ASSERT_EQ(in_process.use("partitioner"), "");
+  EXPECT_EQ(host.facts, std::vector<std::string>{"sabotage: it takes all"});
+  EXPECT_EQ(host.facts, in_process.facts);
+}
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {(std::istreambuf_iterator<char>(in)), {}};
+}
+
+// The artifact names what it was made with, wherever that ran.
+TEST(Sabotage, AnIsolatedCompileMakesTheSameBytes) {
+  temporary();
+  const fs::path here = temporary() / "here.so", isolated = temporary() / "isolated.so";
+  const std::string compile = TOOL " compile " DIGITS " -o ";
+  ASSERT_EQ(std::system((compile + here.string() + " > /dev/null").c_str()), 0);
+  ASSERT_EQ(std::system((compile + isolated.string() + " --isolate > /dev/null").c_str()), 0);
+  ASSERT_GT(bytes_of(here).size(), 10'000u);
+  EXPECT_TRUE(bytes_of(here) == bytes_of(isolated));
+}
+
+// What one call did to a node shows, and does not become the next one's: the worker keeps the nodes that it knows.
+TEST(Sabotage, ACallAfterALongConversationIsAsTheFirst) {
+  temporary();
+  Host host;
+  for (int round = 0; round < 3; ++round)
+    for (const char* kind : kKinds) expect_works(host, kind, "calls before it");
+  will("call", "write-below", "pass");
+  EXPECT_NE(host.use("pass").find("wrote into a node"), std::string::npos);
+  expect_works(host, "pass", "write-below");
 }
 
 class Cleaner : public testing::Environment {
