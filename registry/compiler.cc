@@ -10,8 +10,8 @@
 #include "pass/dump.h"
 #include "registry/describe.h"
 #include "registry/lock.h"
-#include "registry/probe/quarantine.h"
 #include "registry/package/actions.h"
+#include "registry/probe/quarantine.h"
 #include "registry/registry.h"
 #include "registry/worker/isolated.h"
 
@@ -20,7 +20,10 @@ using namespace tenon;
 // The registry and the session that uses it; the session goes first.
 struct TnSession {
   TnSession(RegistryOptions options, bool validate)
-      : registry(b, std::move(options), reinterpret_cast<const void*>(&tn_compiler)), session(registry, validate) {}
+      : registry(b, std::move(options), reinterpret_cast<const void*>(&tn_compiler)),
+        session(registry, validate, conversions()) {}
+  // Capabilities that plugins define for others, with one slot from a value to a value: the validation layer is told.
+  static std::vector<std::string> conversions() { return {"tenon.onnx_converter/1"}; }
   Builder b = core_builder();
   Registry registry;
   Session session;
@@ -133,7 +136,9 @@ int pipelines(TnSession* s, TnValue* ret) {
 }
 
 int pipeline(TnSession* s, const char* name_or_file, TnValue* ret) {
-  return slot(ret, [&] { return describe_pipeline(s->b, s->registry, s->registry.pipeline(name_or_file, s->session.target())); });
+  return slot(ret, [&] {
+    return describe_pipeline(s->b, s->registry, s->registry.pipeline(name_or_file, s->session.target()));
+  });
 }
 
 int check_manifest(TnSession* s, const char* file, TnValue* ret) {

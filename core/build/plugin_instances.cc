@@ -107,7 +107,9 @@ const void* PluginInstances::table(const PluginInfo& plugin, const char* capabil
 PluginInstances::Whole PluginInstances::whole(const PluginInfo& plugin) {
   std::lock_guard lock(mutex_);
   Entry& e = entry(plugin);
-  return {e.table, e.instance};
+  if (!validation_ || !e.table) return {e.table, e.instance};
+  Validation::Wrapped wrapped = validation_->whole(plugin.id, *e.table, e.instance);
+  return {static_cast<const TnPlugin*>(wrapped.table), wrapped.instance};
 }
 
 bool PluginInstances::is_loaded(const std::string& id) {

@@ -20,7 +20,7 @@
 
 namespace tenon {
 
-Session::Session(PluginProvider& provider, bool validate)
+Session::Session(PluginProvider& provider, bool validate, const std::vector<std::string>& conversions)
     : provider_(provider),
       builder_(tn_runtime(), ir_.table()),
       constants_(ir_.constants()),
@@ -30,7 +30,7 @@ Session::Session(PluginProvider& provider, bool validate)
   environment_.cancelled = [this] { return cancelled_.load(); };
   environment_.target = parse_target(builder_, "cpu");
   environment_.calls = provider.calls();
-  if (validate) validation_ = std::make_unique<Validation>();
+  if (validate) validation_ = std::make_unique<Validation>(conversions);
   instances_ = std::make_unique<PluginInstances>(
       provider, tn_runtime(), this,
       [](void* self, const char* id) -> const void* { return static_cast<Session*>(self)->service(id); },

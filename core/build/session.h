@@ -25,7 +25,8 @@ class Session : public PassSource {
  public:
   // The provider outlives the session. The target is this machine's CPU until `set_target`.
   // With `validate`, every call between the host and the plugins is checked (build/validation.h).
-  explicit Session(PluginProvider& provider, bool validate = false);
+  // `conversions` are capabilities that the layer is told of (Validation).
+  explicit Session(PluginProvider& provider, bool validate = false, const std::vector<std::string>& conversions = {});
   ~Session() override;
 
   const Builder& builder() const { return builder_; }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "build/validation_state.h"
+#include "tenon/ext/draft/loader.h"
 
 namespace tenon {
 
@@ -50,7 +51,9 @@ void Validation::State::report(const Plugin& plugin, const std::string& during, 
     reports.push_back({rule, plugin.id, during, std::move(message)});
 }
 
-Validation::Validation() : state_(new State) {}
+Validation::Validation(const std::vector<std::string>& conversions) : state_(new State) {
+  state_->conversions.insert(conversions.begin(), conversions.end());
+}
 
 Validation::~Validation() {
   std::lock_guard lock(state_->mutex);
@@ -129,34 +132,68 @@ void Validation::destroy(const std::string& id, const TnPlugin& table, void* ins
   plugin.destroyed = true;
 }
 
-Validation::Wrapped Validation::capability(const std::string& id, const std::string& capability, const void* table,
-                                           void* instance) {
-  Plugin& plugin = plugin_of(*state_, id);
-  std::lock_guard lock(state_->mutex);
+namespace {
+
+Validation::Wrapped wrapped(Validation::State& state, Plugin& plugin, const std::string& capability, const void* table,
+                            void* instance) {
+  std::lock_guard lock(state.mutex);
   std::unique_ptr<CapabilityUse>& use = plugin.capabilities[capability];
+  auto given = [&]() -> Validation::Wrapped {
+    if (use->wrapped.empty()) return {table, instance};
+    bool by_plugin = capability == TN_DEVICE_API || capability == TN_LOADER;
+    return {use->wrapped.data(), by_plugin ? static_cast<void*>(&plugin) : use.get()};
+  };
   if (use) {
     if (use->real != table)
-      state_->report(plugin, "capability", "E4", "the table of " + capability + " is another one than before");
-    return use->wrapped.empty() ? Wrapped{table, instance} : Wrapped{use->wrapped.data(), use.get()};
+      state.report(plugin, "capability", "E4", "the table of " + capability + " is another one than before");
+    return given();
   }
   use = std::make_unique<CapabilityUse>();
-  use->state = state_;
+  use->state = &state;
   use->plugin = &plugin;
   use->id = capability;
   use->real = table;
   use->instance = instance;
   size_t size = *static_cast<const size_t*>(table);
   if (size < 2 * sizeof(void*) || size > 4096 || size % sizeof(void*)) {
-    state_->report(plugin, "capability", "E5",
-                   "the table of " + capability + " says that it has " + std::to_string(size) + " bytes");
-    throw Error(TN_ERROR_PLUGIN, "the plugin '" + id + "' broke rule E5 of the contract: the table of " + capability +
-                                     " says that it has " + std::to_string(size) + " bytes");
+    state.report(plugin, "capability", "E5",
+                 "the table of " + capability + " says that it has " + std::to_string(size) + " bytes");
+    throw Error(TN_ERROR_PLUGIN, "the plugin '" + plugin.id + "' broke rule E5 of the contract: the table of " +
+                                     capability + " says that it has " + std::to_string(size) + " bytes");
   }
   use->size = size;
   use->copy.resize(4096);
   std::memcpy(use->copy.data(), table, size);
-  if (!wrap_capability(*use)) return {table, instance};
-  return {use->wrapped.data(), use.get()};
+  wrap_capability(*use);
+  return given();
+}
+
+// TnPlugin.capability of a plugin that the runtime was given.
+const void* front_capability(void* self, const char* id) {
+  auto& plugin = *static_cast<Plugin*>(self);
+  const void* table = plugin.table->capability(plugin.instance, id);
+  if (!table) return nullptr;
+  try {
+    return wrapped(*plugin.state, plugin, id, table, plugin.instance).table;
+  } catch (const Error&) { return nullptr; }  // it was reported
+}
+
+}  // namespace
+
+Validation::Wrapped Validation::capability(const std::string& id, const std::string& capability, const void* table,
+                                           void* instance) {
+  return wrapped(*state_, plugin_of(*state_, id), capability, table, instance);
+}
+
+Validation::Wrapped Validation::whole(const std::string& id, const TnPlugin& table, void* instance) {
+  Plugin& plugin = plugin_of(*state_, id);
+  plugin.table = &table;
+  plugin.instance = instance;
+  plugin.state = state_;
+  plugin.front = table;
+  plugin.front.size = sizeof plugin.front;
+  plugin.front.capability = &front_capability;
+  return {&plugin.front, &plugin};
 }
 
 }  // namespace tenon

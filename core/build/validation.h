@@ -24,7 +24,9 @@ class Validation {
   };
   struct State;  // validation_state.h
 
-  Validation();
+  // `conversions`: ids of capabilities that are defined elsewhere and have one slot,
+  // int (*)(void* instance, const TnContext*, const TnValue* given, TnValue* ret).
+  explicit Validation(const std::vector<std::string>& conversions = {});
   // What was never taken goes to standard error.
   ~Validation();
   Validation(const Validation&) = delete;
@@ -39,6 +41,9 @@ class Validation {
     void* instance;
   };
   Wrapped capability(const std::string& plugin, const std::string& id, const void* table, void* instance);
+
+  // The same for a plugin as a whole, whose devices and loaders the runtime asks for itself.
+  Wrapped whole(const std::string& plugin, const TnPlugin& table, void* instance);
 
   std::vector<Report> take_reports();
   // How often the boundary was crossed: slots of plugins, and of the host's services and runtime table.

@@ -5,6 +5,9 @@
 
 #include "build/validation_state.h"
 #include "tenon/ext/codegen.h"
+#include "tenon/ext/draft/instrument.h"
+#include "tenon/ext/draft/kind.h"
+#include "tenon/ext/draft/partitioner.h"
 #include "tenon/ext/executor.h"
 #include "tenon/ext/frontend.h"
 #include "tenon/ext/linker.h"
@@ -12,7 +15,23 @@
 #include "tenon/ext/pass.h"
 
 namespace tenon::validation {
+
+void check_table(Frame& frame, CapabilityUse& use) {
+  if (use.told) return;
+  std::vector<char> now(use.size);
+  bool there = peek(use.real, now.data(), now.size());
+  if (there && std::equal(now.begin(), now.end(), use.copy.begin())) return;
+  use.told = true;
+  frame.report("E3", "the table of " + use.id + (there ? " has changed" : " is gone") + " while the instance lives");
+}
+
 namespace {
+
+// A capability that is defined elsewhere (Validation's `conversions`).
+struct Conversion {
+  size_t size;
+  int (*convert)(void* instance, const TnContext* context, const TnValue* given, TnValue* ret);
+};
 
 template <size_t n>
 struct Text {
@@ -33,16 +52,6 @@ std::string subject(const char* name) { return name ? "(" + std::string(name) + 
 template <class T>
 std::string subject(T) {
   return "";
-}
-
-// The plugin's table as it was; reports when it is no more.
-void check_table(Frame& frame, CapabilityUse& use) {
-  if (use.told) return;
-  std::vector<char> now(use.size);
-  bool there = peek(use.real, now.data(), now.size());
-  if (there && std::equal(now.begin(), now.end(), use.copy.begin())) return;
-  use.told = true;
-  frame.report("E3", "the table of " + use.id + (there ? " has changed" : " is gone") + " while the instance lives");
 }
 
 template <auto slot, Text name, bool thorough>
@@ -127,7 +136,26 @@ bool wrap_capability(CapabilityUse& use) {
     exchange<TnExecutor>(use, [&](TnExecutor& t) { guard_slot<&TnExecutor::load, "load">(use, t); });
     return true;
   }
-  return false;
+  if (use.id == TN_PARTITIONER) {
+    exchange<TnPartitioner>(use, [&](TnPartitioner& t) { guard_slot<&TnPartitioner::decide, "decide">(use, t); });
+    return true;
+  }
+  if (use.id == TN_KIND) {
+    exchange<TnKind>(use, [&](TnKind& t) { guard_slot<&TnKind::lower, "lower">(use, t); });
+    return true;
+  }
+  if (use.id == TN_INSTRUMENT) {
+    exchange<TnInstrument>(use, [&](TnInstrument& t) {
+      guard_slot<&TnInstrument::before_pass, "before_pass">(use, t);
+      guard_slot<&TnInstrument::after_pass, "after_pass">(use, t);
+    });
+    return true;
+  }
+  if (use.state->conversions.contains(use.id)) {
+    exchange<Conversion>(use, [&](Conversion& t) { guard_slot<&Conversion::convert, "convert">(use, t); });
+    return true;
+  }
+  return wrap_device_capability(use);
 }
 
 }  // namespace tenon::validation

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -108,6 +109,11 @@ struct Plugin {
   std::map<std::string, std::unique_ptr<CapabilityUse>> capabilities;
   std::map<const TnObject*, int64_t> kept;  // references to borrowed objects that it took and did not give back
   size_t analyzers = 0;                     // that it made and did not destroy
+  // What the runtime gets where it asks for the plugin as a whole.
+  TnPlugin front{};
+  const TnPlugin* table = nullptr;
+  void* instance = nullptr;
+  Validation::State* state = nullptr;
 };
 
 // The context of one call, as a plugin gets it.
@@ -185,6 +191,11 @@ const void* wrap_service(Validation::State& state, Plugin& plugin, const char* i
 void wrap_arith(Service& service);
 // validation_capabilities.cc: false for a capability that the layer does not know.
 bool wrap_capability(CapabilityUse& use);
+// Reports when the plugin's table is no more what it was.
+void check_table(Frame& frame, CapabilityUse& use);
+// validation_devices.cc: false for what is neither a device nor a loader. What is wrapped takes the Plugin as its
+// instance.
+bool wrap_device_capability(CapabilityUse& use);
 
 }  // namespace tenon::validation
 
@@ -196,6 +207,7 @@ struct Validation::State {
   std::recursive_mutex mutex;
   validation::Watch watch;
   std::map<std::string, std::unique_ptr<validation::Plugin>> plugins;
+  std::set<std::string> conversions;  // capabilities of one slot, from a value to a value
   std::deque<validation::ContextUse> contexts;
   std::vector<Report> reports;
   int active = 0;        // outermost calls that run

@@ -162,6 +162,38 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Validation, testing::ValuesIn(kSeeds), [](const 
                                                        : std::string(seed.param.ways.back());
 });
 
+// The slots of partitioners, kinds, instruments, converters, devices and loaders: each breaks each of these rules.
+constexpr const char* kSlots[] = {
+    "decide",       "lower",        "before",     "after",        "convert",      "list",    "open", "alloc",
+    "queue_create", "fence_create", "copy_in",    "copy_out",     "copy_within",  "accepts", "load", "function",
+    "queue_wait",   "queue_signal", "fence_wait", "fence_signal", "queue_cancel", "launch"};
+constexpr const char* kRules[] = {"F1", "F2", "F3", "F4", "F5", "V2", "P1"};
+// Slots that give nothing, and what single slots may get wrong.
+constexpr const char* kSingle[] = {"F1:close",        "F1:free", "F1:queue_destroy", "F1:fence_destroy",
+                                   "F1:unload",       "V4:list", "V4:open",          "V4:queue_create",
+                                   "V4:fence_create", "V4:load", "V4:function",      "V5:accepts"};
+
+TEST(ValidationLayer, StandsBeforeTheSlotsOfEveryCapability) {
+  std::vector<std::string> all(std::begin(kSingle), std::end(kSingle));
+  for (const char* slot : kSlots)
+    for (const char* rule : kRules) all.push_back(std::string(rule) + ":" + slot);
+  CompilerSession session(tn_compiler(), options(true));
+  for (const std::string& way : all) {
+    Found found = run(session, {way.c_str()});
+    std::string rule = way.substr(0, 2);
+    EXPECT_EQ(found.rules, std::set<std::string>{rule}) << way << "\n" << found.text << found.error.message;
+    EXPECT_EQ(found.error.code, TN_ERROR_PLUGIN) << way << ": " << found.error.message;
+    EXPECT_NE(found.error.message.find("broke rule " + rule), std::string::npos) << way << found.error.message;
+  }
+  for (const char* slot : kSlots) {  // and none when they do nothing wrong
+    std::string way = std::string(":") + slot;
+    Found found = run(session, {way.c_str()});
+    EXPECT_TRUE(found.rules.empty()) << slot << "\n" << found.text;
+    EXPECT_EQ(found.error.code, 0) << slot << found.error.message;
+  }
+  std::printf("%zu seeded violations in slots of other capabilities\n", all.size());
+}
+
 TEST(ValidationLayer, ReportsNothingOfAPluginThatIsRight) {
   CompilerSession session(tn_compiler(), options(true));
   Found found = run(session, {"none", "fresh", "none"});
