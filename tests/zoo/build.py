@@ -26,16 +26,25 @@ BEFORE_SLOTS = [
 ]
 BEFORE_KINDS = [("kinds.h", r" *\\\n  K\(203, relax, DataTypeImm.*?E\(\)(?=\n)")]
 
-# What must not happen: a slot is gone from the middle, and those after it have moved.
+# What must not happen: a slot is gone from the middle, and those after it have moved; one is put there; an operator's revision asks
+# for an attribute that calls of the one before it do not have.
 MUTATED = [("ir.h", r"  int \(\*span\)[^;]*;\n", )]
+MUTATED_DRAFT = [("ext/draft/device.h", r"(?=  int \(\*alloc\))", "  void (*inserted)(void* device);\n")]
+MUTATED_REVISION = {"times": (", default: 2", "")}
 
-# A set: compilers, edits, the plugins in it.
+# A set: compilers, edits of headers, the plugins in it, edits of manifests. `draft-N` holds the capabilities of ext/draft at their
+# revision N: a draft that changes raises its revision, and its set is replaced by another. In `before-revision` the pass was built when
+# the operator had its first revision, and the operator at its second.
 SETS = {
     "gcc": (GCC, [], ["pass", "codegen", "rest", "op"]),
     "clang-libc++": (CLANG, [], ["pass", "codegen", "rest", "op"]),
     "before-slots": (GCC, BEFORE_SLOTS, ["pass", "codegen"]),
     "before-kinds": (GCC, BEFORE_KINDS, ["pass", "codegen"]),
+    "draft-1": (GCC, [], ["draft"]),
+    "before-revision": (CLANG, [], ["caller", "times"]),
     "mutated": (GCC, MUTATED, ["pass"]),
+    "mutated-draft": (GCC, MUTATED_DRAFT, ["draft"]),
+    "mutated-revision": (CLANG, [], ["caller", "times"], MUTATED_REVISION),
 }
 
 
@@ -43,10 +52,10 @@ def include_folder(folder: pathlib.Path, edits) -> pathlib.Path:
     """The SDK's headers, edited."""
     for root in ("core/include", "sdk/include"):
         shutil.copytree(SOURCE / root, folder, dirs_exist_ok=True)
-    for header, pattern in edits:
+    for header, pattern, *replacement in edits:
         path = folder / "tenon" / header
         text = path.read_text()
-        changed = re.sub(pattern, "", text, count=1, flags=re.S)
+        changed = re.sub(pattern, replacement[0] if replacement else "", text, count=1, flags=re.S)
         if changed == text:
             raise SystemExit(f"an edit of {header} finds nothing to change")
         path.write_text(changed)
@@ -54,7 +63,7 @@ def include_folder(folder: pathlib.Path, edits) -> pathlib.Path:
 
 
 def build(name: str, output: pathlib.Path):
-    (cc, cxx, libraries), edits, plugins = SETS[name]
+    (cc, cxx, libraries), edits, plugins, *manifests = SETS[name]
     with tempfile.TemporaryDirectory() as scratch:
         include = include_folder(pathlib.Path(scratch), edits)
         for plugin in plugins:
@@ -65,7 +74,10 @@ def build(name: str, output: pathlib.Path):
             subprocess.run([cxx if is_cxx else cc, "-std=c++20" if is_cxx else "-std=gnu11", f"-I{include}", *FLAGS,
                             f'-DTENON_PLUGIN_ID="zoo-{plugin}"', '-DTENON_PLUGIN_VERSION="1.0.0"', source, "-o",
                             folder / f"zoo-{plugin}.so", *(libraries if is_cxx else [])], check=True)
-            shutil.copy(HERE / "sources" / f"{plugin}.yaml", folder / "manifest.yaml")
+            manifest = (HERE / "sources" / f"{plugin}.yaml").read_text()
+            if manifests and plugin in manifests[0]:
+                manifest = manifest.replace(*manifests[0][plugin])
+            (folder / "manifest.yaml").write_text(manifest)
 
 
 if __name__ == "__main__":
