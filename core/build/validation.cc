@@ -75,7 +75,7 @@ std::vector<Validation::Report> Validation::take_reports() {
   return std::exchange(state_->reports, {});
 }
 
-uint64_t Validation::calls() const { return state_->calls; }
+Validation::Calls Validation::calls() const { return {state_->calls, state_->nodes, state_->callbacks}; }
 
 int Validation::create(const std::string& id, const TnPlugin& table, const TnHost& host, void** instance,
                        TnValue* ret) {

@@ -47,7 +47,12 @@ class Validation {
 
   std::vector<Report> take_reports();
   // How often the boundary was crossed: slots of plugins, and of the host's services and runtime table.
-  uint64_t calls() const;
+  struct Calls {
+    uint64_t all = 0;
+    uint64_t nodes = 0;      // TnHostIr.make
+    uint64_t callbacks = 0;  // from a service back into a plugin: visits, rewrites
+  };
+  Calls calls() const;
 
  private:
   State* state_;  // never freed: a plugin that breaks the contract may come back to it at any time

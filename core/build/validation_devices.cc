@@ -87,8 +87,7 @@ int list(void* self, TnValue* ret) {
   CapabilityUse& use = use_of(self, TN_DEVICE_API);
   return guarded<Device>(use, "list", ret, [&](const Device& t, Frame& frame) {
     int status = t.list(use.instance, ret);
-    if (status == 0 && ret->type_index <= TN_SMALL_BYTES)
-      frame.report("V4", "the slot gives no array");
+    if (status == 0 && ret->type_index <= TN_SMALL_BYTES) frame.report("V4", "the slot gives no array");
     return status;
   });
 }

@@ -128,6 +128,7 @@ struct Through<slot, policy, name> {
     Frame* frame = current_frame();
     if (!frame) return (real->*slot)(real->self, a...);  // a thread that the plugin made
     ++frame->state.calls;
+    if constexpr (std::string_view(name.text) == "TnHostIr.make") ++frame->state.nodes;
     Arguments<policy> check{*frame, name.text};
     (check(a), ...);
     if (!check.good) return ret ? refuse(ret, *frame) : -1;
@@ -186,6 +187,7 @@ int checked_status(Frame& frame, int status, int allowed, TnValue* ret) {
 template <class F>
 int fenced(Frame& frame, int allowed, TnValue* ret, F&& f) {
   ++frame.state.calls;
+  ++frame.state.callbacks;
   int status = -1;
   try {
     status = f();

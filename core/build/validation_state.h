@@ -213,7 +213,7 @@ struct Validation::State {
   int active = 0;        // outermost calls that run
   uint64_t started = 0;  // that have begun
   bool closed = false;
-  std::atomic<uint64_t> calls{0};  // across the boundary
+  std::atomic<uint64_t> calls{0}, nodes{0}, callbacks{0};  // across the boundary, as in Validation::Calls
 };
 
 }  // namespace tenon
