@@ -433,6 +433,25 @@ TEST(Sabotage, ACallAfterALongConversationIsAsTheFirst) {
   expect_works(host, "pass", "write-below");
 }
 
+// Many large modules, each another: the two ends forget the nodes of the old ones, at the same time.
+TEST(Sabotage, ModulesThatDoNotComeAgainAreForgotten) {
+  temporary();
+  will("call", "none", "pass");
+  Host host(true, 60'000);
+  Node first;
+  for (int round = 0; round < 8; ++round) {
+    std::string text = "@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n";
+    for (int i = 0; i < 6000; ++i) text += "    A[" + std::to_string(i % 4) + "] = A[1] + " + std::to_string(i) + "\n";
+    Node module = host.session().parse(text, "large.py");
+    if (!first) first = module;
+    for (const Node& m : {module, first, module}) {
+      Map r = host.session().run_pipeline(
+          m, Value(host.session().builder().array({host.session().builder().string("sabotage-pass:act")})), Value());
+      ASSERT_TRUE(as_node(*r.find("module")).same_as(m)) << round;
+    }
+  }
+}
+
 class Cleaner : public testing::Environment {
   void TearDown() override { fs::remove_all(temporary()); }
 };
