@@ -22,7 +22,7 @@ typedef struct TnContext {
   /* The function of this name in the module being compiled, its body left out: parameters, types and attributes.
    * `*ret` is none when there is no such function. */
   int (*signature)(void* self, const char* name, TnValue* ret);
-  /* A fact about this compilation for the user's report: `topic` says of what kind ("placement", docs/partition.md), `data`
+  /* A fact about this compilation for the user's report: `topic` says of what kind ("placement", docs/partitioner.md), `data`
    * is a map of numbers, texts, arrays and maps. Kept in order; no part of the module. */
   void (*record)(void* self, const char* topic, const TnValue* data);
 } TnContext;
