@@ -22,23 +22,6 @@
 
 namespace tenon {
 
-// A reference that does not keep its node alive, only its memory: no other node gets the same address.
-class WeakNode {
- public:
-  explicit WeakNode(const Node& node);
-  WeakNode(WeakNode&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
-  WeakNode& operator=(WeakNode&& other) noexcept {
-    std::swap(node_, other.node_);
-    return *this;
-  }
-  ~WeakNode();
-  bool is(const Node& node) const { return node_ == node.get(); }
-  const TnNode* address() const { return node_; }
-
- private:
-  const TnNode* node_;
-};
-
 class VerifiedUnits {
  public:
   enum class Role : uint8_t {
@@ -59,7 +42,8 @@ class VerifiedUnits {
   void begin(uint32_t kind, bool is_pure);
   bool is_for(uint32_t kind, bool is_pure) const { return kind_ == kind && is_pure_ == is_pure; }
 
-  // The facts of a unit that was verified in a block of this sort; false when there is none.
+  // The facts of a unit of the state before, or met in this one, that was verified in a block of this sort; false when
+  // there is none. What stands in neither is not held, and its address may be another node's.
   bool find(const TnNode* unit, bool in_dataflow, std::span<const Fact>* facts);
 
   // Facts are added between the two.
@@ -68,7 +52,7 @@ class VerifiedUnits {
   std::span<Fact> opened() { return {facts_.data() + mark_, facts_.size() - mark_}; }
   void close(const Node& unit, bool in_dataflow);
 
-  // All that was neither found nor closed since the last time is of an earlier state; drops it when there is much.
+  // All that was neither found nor closed since the last time is of an earlier state.
   void finish();
 
  private:
@@ -83,7 +67,6 @@ class VerifiedUnits {
   size_t met_ = 0, met_facts_ = 0;  // units in this round, and theirs
   PointerMap<Unit> units_;
   std::vector<Fact> facts_;
-  std::vector<WeakNode> held_;
 };
 
 }  // namespace tenon

@@ -40,7 +40,7 @@ bool VerifyCache::still_holds(const Entry& entry, const ir::Module& module) {
 std::optional<VerifyCache::Entry> VerifyCache::take(std::string_view name, const Node& function,
                                                     const ir::Module& module) {
   auto it = entries_.find(name);
-  if (it == entries_.end() || !it->second.function.is(function) || !still_holds(it->second, module))
+  if (it == entries_.end() || !it->second.function.same_as(function) || !still_holds(it->second, module))
     return std::nullopt;
   Entry found = std::move(it->second);
   entries_.erase(it);

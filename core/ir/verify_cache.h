@@ -2,7 +2,7 @@
 //
 // A function needs no second look when it is the very node that was verified under its name, and when the functions
 // that it names have the signatures that they had. Of a function that is another node, its units (verified_units.h) are
-// looked at one by one. The cache keeps no function alive.
+// looked at one by one. The cache keeps the functions of the last module alive.
 #ifndef TENON_CORE_IR_VERIFY_CACHE_H
 #define TENON_CORE_IR_VERIFY_CACHE_H
 
@@ -22,7 +22,7 @@ class VerifyCache {
     // Notes that the function names another one.
     void refers_to(std::string_view name, const Node& callee);
 
-    WeakNode function;
+    Node function;
     VerifiedUnits units;
     std::vector<const TnNode*> defined;                              // the variables that it owns
     std::vector<std::pair<std::string, const TnNode*>> calls;        // of graph functions, and where

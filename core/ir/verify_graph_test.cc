@@ -422,7 +422,8 @@ TEST(VerifyGraph, InPlace) {
   auto list = [](std::initializer_list<Value> v) { return Value(b.array(v)); };
   Node out = tensor({t.n, t.four});
   EXPECT_BREAKS("in-place", "inplace_indices has 0 entries for 1 output", in_place({t.x, t.x}, {}, out));
-  EXPECT_BREAKS("in-place", "inplace_indices[0] is 2, but the call has 2 arguments", in_place({t.x, t.x}, list({2}), out));
+  EXPECT_BREAKS("in-place", "inplace_indices[0] is 2, but the call has 2 arguments",
+                in_place({t.x, t.x}, list({2}), out));
   EXPECT_BREAKS("in-place", "inplace_indices[0] is -2", in_place({t.x, t.x}, list({-2}), out));
   EXPECT_BREAKS("in-place", "inplace_indices holds a bool", in_place({t.x, t.x}, list({true}), out));
   EXPECT_BREAKS("in-place", "output 0 is not of the type of argument 0, which it replaces: its dimension 1 is 9, not 4",
