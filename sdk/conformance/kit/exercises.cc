@@ -200,6 +200,7 @@ void add_frontend(std::vector<Exercise>& out, const Subject& s, const std::strin
                    if (!module.is_node() || !as_node(module).is<ir::Module>())
                      throw Violation{"V4", "import returned no module"};
                    i.subject().session().verify(as_node(module));
+                   i.subject().session().verify(empty);  // a session keeps what it verified last
                    return module;
                  },
                  {}});
