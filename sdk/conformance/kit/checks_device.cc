@@ -59,8 +59,9 @@ std::string judge_properties(const Subject& s, const Map& m, Findings& f) {
 void judge_copies(OpenDevice& d, Findings& f) {
   void *q = d.queue(), *a = d.alloc(kBytes), *c = d.alloc(kBytes);
   if (a == c) f.fail("D3", "two allocations are one");
-  const std::string x = numbers(kBytes, 1), y = numbers(kBytes, 2), part = numbers(1000, 3);
-  std::string from_a(kBytes, '\0'), from_c(kBytes, '\0'), piece(500, '\0');
+  const std::string &x = d.host(numbers(kBytes, 1)), &y = d.host(numbers(kBytes, 2)), &part = d.host(numbers(1000, 3));
+  std::string &from_a = d.host(std::string(kBytes, '\0')), &from_c = d.host(std::string(kBytes, '\0')),
+              &piece = d.host(std::string(500, '\0'));
   copy_in(d, q, x, a);
   copy_in(d, q, y, c);
   copy_in(d, q, part, a, 777);
@@ -80,7 +81,8 @@ void judge_copies(OpenDevice& d, Findings& f) {
 
 void judge_fences(OpenDevice& d, Findings& f) {
   void *q = d.queue(), *host = d.fence(), *done = d.fence(), *a = d.alloc(64);
-  std::string first(64, 'a'), second(64, 'b'), got(64, '\0');
+  std::string &first = d.host(std::string(64, 'a')), &second = d.host(std::string(64, 'b')),
+              &got = d.host(std::string(64, '\0'));
   copy_in(d, q, first, a);
   call_quiet([&](TnValue* r) { return d.api->queue_signal(q, done, 1, r); });
   call_quiet([&](TnValue* r) { return d.api->queue_wait(q, host, 2, r); });
@@ -100,7 +102,8 @@ void judge_fences(OpenDevice& d, Findings& f) {
 
 void judge_cancel(OpenDevice& d, Findings& f) {
   void *q = d.queue(), *never = d.fence(), *done = d.fence(), *a = d.alloc(64);
-  std::string first(64, 'a'), second(64, 'b'), got(64, '\0');
+  std::string &first = d.host(std::string(64, 'a')), &second = d.host(std::string(64, 'b')),
+              &got = d.host(std::string(64, '\0'));
   copy_in(d, q, first, a);
   d.finish(q);
   call_quiet([&](TnValue* r) { return d.api->queue_wait(q, never, 1, r); });
@@ -126,8 +129,8 @@ void judge_threads(Instance& i, const std::string& name, int64_t queues, Finding
     threads.emplace_back([&, k] {
       try {
         for (unsigned round = 1; round <= 20 && broken[k].empty(); ++round) {
-          const std::string x = numbers(kBytes, round * 10 + static_cast<unsigned>(k));
-          std::string got(kBytes, '\0');
+          const std::string& x = d.host(numbers(kBytes, round * 10 + static_cast<unsigned>(k)));
+          std::string& got = d.host(std::string(kBytes, '\0'));
           copy_in(d, q[k], x, memory[k]);
           copy_out(d, q[k], memory[k], got);
           call_quiet([&](TnValue* r) { return d.api->queue_signal(q[k], fences[k], round, r); });
@@ -177,7 +180,8 @@ void check_device_meaning(const Subject& s, Findings& f) {
     attempt(f, [&] {
       OpenDevice first(i, name), second(i, name);
       void *q = first.queue(), *r = second.queue(), *a = first.alloc(64), *c = second.alloc(64);
-      std::string x(64, 'x'), y(64, 'y'), got(64, '\0');
+      std::string &x = first.host(std::string(64, 'x')), &y = second.host(std::string(64, 'y')),
+                  &got = first.host(std::string(64, '\0'));
       copy_in(first, q, x, a);
       first.finish(q);
       copy_in(second, r, y, c);

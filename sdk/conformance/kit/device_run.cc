@@ -58,6 +58,10 @@ void OpenDevice::release(void* memory) {
   std::erase(memory_, memory);
   api->free(handle, 0, memory);
 }
+std::string& OpenDevice::host(std::string bytes) {
+  std::lock_guard lock(mutex_);
+  return host_.emplace_back(std::move(bytes));
+}
 void* OpenDevice::queue() {
   void* q = nullptr;
   call_quiet([&](TnValue* ret) { return api->queue_create(handle, &q, ret); });

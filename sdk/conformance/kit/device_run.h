@@ -4,6 +4,9 @@
 
 #include <tenon/ext/draft/loader.h>
 
+#include <deque>
+#include <mutex>
+
 #include "corpus.h"
 
 namespace tenon::conformance {
@@ -33,9 +36,14 @@ class OpenDevice {
   void finish(void* queue);
   // Frees memory before the device goes.
   void release(void* memory);
+  // Memory of the host for copies. It stays until the queues are gone: a device that says too early that it is done
+  // still writes there.
+  std::string& host(std::string bytes);
 
  private:
   std::vector<void*> memory_, queues_, fences_;
+  std::mutex mutex_;
+  std::deque<std::string> host_;
 };
 
 // A payload that a code generator of this installation made in a format of the plugin's loader.

@@ -26,8 +26,8 @@ std::string pattern(size_t n, unsigned seed) {
 Value copies(Instance& i) {
   OpenDevice d(i, first_device(i));
   void *q = d.queue(), *a = d.alloc(kBytes), *c = d.alloc(kBytes);
-  const std::string in = pattern(kBytes, 7);
-  std::string out(kBytes, 'x');
+  const std::string& in = d.host(pattern(kBytes, 7));
+  std::string& out = d.host(std::string(kBytes, 'x'));
   call_quiet([&](TnValue* r) { return d.api->copy_in(q, in.data(), a, 0, kBytes, r); });
   call_quiet([&](TnValue* r) { return d.api->copy_within(q, a, 64, c, 128, kBytes - 192, r); });
   call_quiet([&](TnValue* r) { return d.api->copy_within(q, a, 0, c, 0, 128, r); });
@@ -49,7 +49,7 @@ Value fences(Instance& i) {
 Value cancelled(Instance& i) {
   OpenDevice d(i, first_device(i));
   void *q = d.queue(), *never = d.fence(), *a = d.alloc(kBytes);
-  const std::string in = pattern(kBytes, 9);
+  const std::string& in = d.host(pattern(kBytes, 9));
   call_quiet([&](TnValue* r) { return d.api->queue_wait(q, never, 1, r); });
   call_quiet([&](TnValue* r) { return d.api->copy_in(q, in.data(), a, 0, kBytes, r); });
   call_quiet([&](TnValue* r) { return d.api->queue_cancel(q, r); });
