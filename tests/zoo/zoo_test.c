@@ -55,6 +55,23 @@ static const char kLoop[] =
     "@I.ir_module\nclass Module:\n    @T.prim_func\n    def kernel(A: T.Buffer((16,), \"int64\")):\n        A[7] = "
     "T.int64(7) + A[7]\n";
 
+/* The lowered module's main doubles what it is given. */
+static void expect_doubles(const TnValue* lowered, const char* otherwise) {
+  TnValue functions, result;
+  if (!went_well(c->load(session, (const TnNode*)lowered->as.object, "eval-interp", &none, &functions), &functions,
+                 "load"))
+    return;
+  float in[3] = {1, -2, 3.5F};
+  int64_t shape[1] = {3};
+  DLTensor x = {in, {kDLCPU, 0}, 1, {kDLFloat, 32, 1}, shape, NULL, 0};
+  TnValue arg = {TN_DLTENSOR, 0, {0}};
+  arg.as.p = &x;
+  TnFunction* main_ = (TnFunction*)tn_map_find(&functions, "main")->as.object;
+  if (!went_well(main_->call(main_, &arg, 1, &result), &result, "call")) return;
+  const float* out = result.type_index == TN_TENSOR ? ((const TnTensor*)result.as.object)->tensor.data : in;
+  for (int i = 0; i < 3; ++i) expect(out[i] == 2 * in[i], otherwise);
+}
+
 static void check_pass(void) {
   TnValue module, after, text;
   if (!parse(kLoop, &module) || !run(&module, "zoo-pass:sevens", &after)) return;
@@ -90,20 +107,9 @@ static void check_op(void) {
   static const char kGraph[] =
       "@I.ir_module\nclass Module:\n    @R.function\n    def main(x: R.Tensor((3,), \"float32\")):\n"
       "        with R.dataflow():\n            y = R.zoo.twice(x)\n            R.output(y)\n        return y\n";
-  TnValue module, lowered, functions, result;
+  TnValue module, lowered;
   if (!parse(kGraph, &module) || !run(&module, "cpu", &lowered)) return;
-  if (!went_well(c->load(session, (const TnNode*)lowered.as.object, "eval-interp", &none, &functions), &functions,
-                 "load"))
-    return;
-  float in[3] = {1, -2, 3.5F};
-  int64_t shape[1] = {3};
-  DLTensor x = {in, {kDLCPU, 0}, 1, {kDLFloat, 32, 1}, shape, NULL, 0};
-  TnValue arg = {TN_DLTENSOR, 0, {0}};
-  arg.as.p = &x;
-  TnFunction* main_ = (TnFunction*)tn_map_find(&functions, "main")->as.object;
-  if (!went_well(main_->call(main_, &arg, 1, &result), &result, "call")) return;
-  const float* out = result.type_index == TN_TENSOR ? ((const TnTensor*)result.as.object)->tensor.data : in;
-  for (int i = 0; i < 3; ++i) expect(out[i] == 2 * in[i], "zoo-op computed something else");
+  expect_doubles(&lowered, "zoo-op computed something else");
 }
 
 /* ---- What the runtime does with a device and a loader */
@@ -199,20 +205,9 @@ static void check_revision(void) {
   static const char kGraph[] =
       "@I.ir_module\nclass Module:\n    @R.function\n    def main(x: R.Tensor((3,), \"float32\")):\n"
       "        with R.dataflow():\n            y = R.negative(x)\n            R.output(y)\n        return y\n";
-  TnValue module, written, lowered, functions, result;
+  TnValue module, written, lowered;
   if (!parse(kGraph, &module) || !run(&module, "zoo-caller:times", &written) || !run(&written, "cpu", &lowered)) return;
-  if (!went_well(c->load(session, (const TnNode*)lowered.as.object, "eval-interp", &none, &functions), &functions,
-                 "load"))
-    return;
-  float in[3] = {1, -2, 3.5F};
-  int64_t shape[1] = {3};
-  DLTensor x = {in, {kDLCPU, 0}, 1, {kDLFloat, 32, 1}, shape, NULL, 0};
-  TnValue arg = {TN_DLTENSOR, 0, {0}};
-  arg.as.p = &x;
-  TnFunction* main_ = (TnFunction*)tn_map_find(&functions, "main")->as.object;
-  if (!went_well(main_->call(main_, &arg, 1, &result), &result, "call")) return;
-  const float* out = result.type_index == TN_TENSOR ? ((const TnTensor*)result.as.object)->tensor.data : in;
-  for (int i = 0; i < 3; ++i) expect(out[i] == 2 * in[i], "the second revision means something else");
+  expect_doubles(&lowered, "the second revision means something else");
 }
 
 static int has(const char* set, const char* plugin) {
