@@ -85,33 +85,28 @@ struct Decoded {
 
 class Decoder {
  public:
-  Decoder(std::string_view bytes, const ConstantProvider& constants, const std::vector<Value>& known)
-      : in_(bytes), bytes_(bytes), provider_(constants), known_(known) {}
+  // Appends the objects of the tree to those of the table, and takes them out again when it throws.
+  Decoder(std::string_view bytes, const ConstantProvider& constants, ObjectTable& table)
+      : in_(bytes), bytes_(bytes), provider_(constants), objects_(table.objects), known_(table.objects.size()) {}
 
   Value decode() {
-    read_header();
-    read_texts();
-    read_kinds();
-    read_spans();
-    read_constants();
-    size_t count = in_.count(2);
-    if (count > kLimits.nodes) in_.corrupt("there are more than " + std::to_string(kLimits.nodes) + " objects");
-    objects_.reserve(count);
-    for (size_t i = 0; i < count; ++i) {
-      in_root_ = i + 1 == count;
-      objects_.push_back(object());
+    try {
+      read_header();
+      read_texts();
+      read_kinds();
+      read_spans();
+      read_constants();
+      read_objects();
+      Value tree = value().value;
+      if (in_.left()) in_.corrupt("something follows the tree");
+      return tree;
+    } catch (...) {
+      objects_.resize(known_);
+      throw;
     }
-    in_root_ = false;
-    Value tree = value().value;
-    if (in_.left()) in_.corrupt("something follows the tree");
-    return tree;
   }
-  // Hands over the objects that the tree added.
-  void add_to(ObjectTable& table) {
-    table.objects.reserve(table.objects.size() + objects_.size());
-    for (Decoded& d : objects_) table.objects.push_back(std::move(d.value));
-    table.recent = std::move(children_);
-  }
+  // The numbers of what stands directly in the last object.
+  std::vector<uint32_t> take_children() { return std::move(children_); }
 
  private:
   struct Text {
@@ -192,6 +187,20 @@ class Decoder {
       Summary s = summarize(v.raw());
       constants_.push_back({std::move(v), s});
     }
+  }
+
+  void read_objects() {
+    size_t count = in_.count(2);
+    if (count > kLimits.nodes) in_.corrupt("there are more than " + std::to_string(kLimits.nodes) + " objects");
+    if (known_ + count > objects_.capacity()) objects_.reserve(std::max(2 * objects_.capacity(), known_ + count));
+    summaries_of_objects_.reserve(count);
+    for (size_t i = 0; i < count; ++i) {
+      in_root_ = i + 1 == count;
+      Decoded d = object();
+      objects_.push_back(std::move(d.value));
+      summaries_of_objects_.push_back(d.summary);
+    }
+    in_root_ = false;
   }
 
   Decoded object() {
@@ -311,11 +320,11 @@ class Decoder {
       case kEmptyMap: return leaf(Value::share(slot_default(TN_SLOT_MAP)));
       case kObject: {
         uint64_t back = in_.number();
-        if (back == 0 || back > objects_.size() + known_.size())
-          in_.corrupt("an object refers to one that is not before it");
-        if (in_root_) children_.push_back(static_cast<uint32_t>(known_.size() + objects_.size() - back));
-        if (back > objects_.size()) return leaf(known_[known_.size() - (back - objects_.size())]);
-        return objects_[objects_.size() - back];
+        if (back == 0 || back > objects_.size()) in_.corrupt("an object refers to one that is not before it");
+        const size_t number = objects_.size() - back;
+        if (in_root_) children_.push_back(static_cast<uint32_t>(number));
+        if (number < known_) return leaf(objects_[number]);
+        return {objects_[number], summaries_of_objects_[number - known_]};
       }
       default: in_.corrupt("a value begins with an unknown mark");
     }
@@ -356,14 +365,15 @@ class Decoder {
   Input in_;
   std::string_view bytes_;
   const ConstantProvider& provider_;
-  const std::vector<Value>& known_;  // what an earlier tree brought
+  std::vector<Value>& objects_;
+  const size_t known_;                         // how many of them earlier trees brought
+  std::vector<Summary> summaries_of_objects_;  // of those that this tree brings
   uint32_t vocabulary_ = 0;
   uint64_t elements_ = 0, key_bytes_ = 0;
   std::vector<Text> texts_;
   std::vector<const KindInfo*> kinds_;
   std::vector<Span> spans_;
   std::vector<Decoded> constants_;
-  std::vector<Decoded> objects_;
   bool in_root_ = false;            // the last object is read, in which all others stand
   std::vector<uint32_t> children_;  // the numbers of what stands directly in it
   std::vector<Value> slots_;        // of the node that is being read
@@ -373,14 +383,14 @@ class Decoder {
 }  // namespace
 
 Value decode_tree(std::string_view bytes, const ConstantProvider& constants) {
-  const std::vector<Value> none;
-  return Decoder(bytes, constants, none).decode();
+  ObjectTable alone;
+  return Decoder(bytes, constants, alone).decode();
 }
 
 Value decode_tree(std::string_view bytes, const ConstantProvider& constants, ObjectTable& known) {
-  Decoder decoder(bytes, constants, known.objects);
+  Decoder decoder(bytes, constants, known);
   Value tree = decoder.decode();
-  decoder.add_to(known);
+  known.recent = decoder.take_children();
   return tree;
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 using namespace bytes_format;
 
-constexpr size_t kObjectsInPart = 25'000;  // about half a MB
+constexpr size_t kObjectsInPart = 8'000;  // what a second-level cache holds
 
 class Output {
  public:
@@ -109,14 +109,23 @@ bool is_single(const TnObject* object) {
 
 class Encoder {
  public:
-  // The table's objects have the numbers before the first one that is written. Writing in parts adds to the table.
-  explicit Encoder(ObjectTable& known) : start_(known.objects.size()), first_(start_), count_(start_), known_(known) {}
+  // The table's objects have the numbers before the first one that is written. `keeps`: what is written is added to
+  // them, for a later part or tree.
+  Encoder(ObjectTable& known, bool keeps)
+      : start_(known.objects.size()), first_(start_), count_(start_), known_(known), keeps_(keeps) {}
 
   void begin(const TnValue& tree) { visit(tree); }
   // Writes until all is written or there are about so many objects.
   bool write(size_t objects) {
     while (!frames_.empty() && count_ - first_ < objects) step();
     return frames_.empty();
+  }
+  // Takes out of the table what was written since the last part, and all that an index says of it.
+  void undo_part() {
+    known_.objects.resize(first_);
+    known_.index.clear();
+    known_.indexed = 0;
+    known_.recent.clear();
   }
   // What was written since the last time. `tree` stands in the last part.
   std::string take(const TnValue& tree) {
@@ -146,17 +155,10 @@ class Encoder {
     internal::seal_bytes(&all);
     return all;
   }
-  // The table gets the objects that were written since the last time; what comes is written on its own.
+  // What comes is written on its own.
   void finish_part() {
-    known_.objects.reserve(std::max(known_.objects.capacity(), known_.objects.size() + added_.size()));
-    for (const TnObject* object : added_) {
-      TnValue v{object->type_index, 0, {0}};
-      v.as.object = const_cast<TnObject*>(object);
-      known_.objects.push_back(Value::share(v));
-    }
     known_.constants = std::move(constant_list_);
     if (frames_.empty() && count_ > start_) known_.recent = std::move(recent_);
-    added_.clear();
     constant_list_.clear();
     for (Output* table : {&texts_, &kinds_, &spans_, &constants_, &objects_}) table->clear();
     text_index_.clear();
@@ -222,7 +224,11 @@ class Encoder {
     numbers_.push_back(static_cast<uint32_t>(count_));
     if (!is_single(done.object)) known_.index[done.object] = static_cast<uint32_t>(count_);
     ++count_;
-    added_.push_back(done.object);
+    if (keeps_) {
+      TnValue written{done.object->type_index, 0, {0}};
+      written.as.object = const_cast<TnObject*>(done.object);
+      known_.objects.push_back(Value::share(written));
+    }
     if (count_ - start_ > kLimits.nodes || count_ > UINT32_MAX)
       throw Error(TN_ERROR_LIMIT, "a tree has more than " + std::to_string(kLimits.nodes) + " objects");
   }
@@ -368,13 +374,13 @@ class Encoder {
   uint64_t last_source_index_ = 0;
   uint64_t span_count_ = 0;
   std::vector<const TnConstant*> constant_list_;
-  std::vector<const TnObject*> added_;
   std::vector<uint32_t> numbers_;  // of the children of what is being written, outermost first
   size_t next_number_ = 0;         // among those
   std::vector<uint32_t> recent_;
   size_t start_;          // how many objects the other end had before the tree
   size_t first_, count_;  // and before this part, and all
   ObjectTable& known_;
+  const bool keeps_;
 };
 
 }  // namespace
@@ -392,7 +398,7 @@ std::optional<uint32_t> ObjectTable::find(const TnObject* object, size_t end) {
 
 std::string encode_tree(const TnValue& tree) {
   ObjectTable none;
-  Encoder encoder(none);
+  Encoder encoder(none, false);
   encoder.begin(tree);
   encoder.write(SIZE_MAX);
   return encoder.take(tree);
@@ -401,8 +407,8 @@ std::string encode_tree(const TnValue& tree) {
 std::string encode_tree(const TnValue& tree, ObjectTable& known) { return encode_tree(tree, known, {}); }
 
 std::string encode_tree(const TnValue& tree, ObjectTable& known, const std::function<void(const std::string&)>& part) {
+  Encoder encoder(known, true);
   try {
-    Encoder encoder(known);
     encoder.begin(tree);
     while (!encoder.write(part ? kObjectsInPart : SIZE_MAX)) {
       std::string bytes = encoder.take({TN_NONE, 0, {0}});
@@ -412,10 +418,8 @@ std::string encode_tree(const TnValue& tree, ObjectTable& known, const std::func
     std::string bytes = encoder.take(tree);
     encoder.finish_part();
     return bytes;
-  } catch (...) {  // the index has objects without numbers
-    known.index.clear();
-    known.indexed = 0;
-    known.recent.clear();
+  } catch (...) {
+    encoder.undo_part();
     throw;
   }
 }
