@@ -332,8 +332,8 @@ struct TypedVisitor {
 };
 
 void per_node(benchmark::State& state, uint64_t nodes) {
-  state.counters["ns/node"] = benchmark::Counter(
-      static_cast<double>(nodes) * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["node"] = benchmark::Counter(
+      static_cast<double>(nodes), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 // ---- Rows ------------------------------------------------------------------------------------------------------
