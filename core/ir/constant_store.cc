@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "diag/sha256.h"
+#include "tenon/cxx/device.h"
 
 namespace tenon {
 namespace internal {
@@ -259,7 +260,7 @@ uint64_t tensor_bytes(const DLTensor& t) {
     return Error(TN_ERROR_ARGUMENT, "cannot make a constant of a tensor " + why, {},
                  "copy it to a contiguous tensor on the CPU");
   };
-  if (t.device.device_type != kDLCPU) throw refuse("that is not on the CPU");
+  if (device_type(t.device) != kDLCPU) throw refuse("that is not on the CPU");
   if (t.ndim < 0 || (t.ndim > 0 && !t.shape)) throw refuse("without a shape");
   uint64_t elements = 1;
   for (int32_t i = 0; i < t.ndim; ++i) {

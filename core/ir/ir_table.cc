@@ -10,6 +10,7 @@
 #include "ir/structural_equal.h"
 #include "ir/verify.h"
 #include "ir/walk.h"
+#include "tenon/cxx/device.h"
 
 namespace tenon {
 namespace {
@@ -92,7 +93,7 @@ int renew_slot(void*, const TnValue* tree, TnValue* ret) {
 }
 
 bool is_contiguous(const DLTensor& t) {
-  if (t.device.device_type != kDLCPU) return false;
+  if (device_type(t.device) != kDLCPU) return false;
   int64_t expected = 1;
   for (int i = t.ndim; t.strides && i-- > 0;) {
     if (t.shape[i] != 1 && t.strides[i] != expected) return false;

@@ -7,6 +7,7 @@
 #include "ir/hash.h"
 #include "ir/limits.h"
 #include "ir/span.h"
+#include "tenon/cxx/device.h"
 
 namespace tenon {
 namespace {
@@ -93,7 +94,7 @@ class ContainerSummary {
 
 // The number of a device that got it in this process means nothing in another one.
 void require_lasting(DLDevice device) {
-  const int32_t type = device.device_type;
+  const int32_t type = device_type(device);
   const char* key = type >= TN_FIRST_DYNAMIC ? tn_runtime()->type_key(type) : nullptr;
   if (!key || std::strncmp(key, "device ", 7) != 0) return;
   throw Error(TN_ERROR_ARGUMENT,

@@ -114,7 +114,7 @@ class Checker {
     const TnParam& p = param(i);
     if (!is_tensor(args_[i])) return refuse_kind(i, "pass a tensor");
     const DLTensor& t = tensor_of(args_[i]);
-    if (t.device.device_type != kDLCPU) return refuse_device(i, t.device);
+    if (device_type(t.device) != kDLCPU) return refuse_device(i, t.device);
     if (t.dtype.code != p.dtype.code || t.dtype.bits != p.dtype.bits || t.dtype.lanes != p.dtype.lanes) {
       Text hint;
       hint.add("convert it to ");
@@ -131,9 +131,9 @@ class Checker {
   }
 
   int refuse_device(int32_t i, DLDevice device) const {
-    auto type = static_cast<uint32_t>(device.device_type);
+    auto type = static_cast<uint32_t>(device_type(device));
     const char* name = type < sizeof kDevices / sizeof *kDevices ? kDevices[type] : "an unknown kind";
-    if (const char* key = type_key(device.device_type); key && !strncmp(key, "device ", 7)) name = key + 7;
+    if (const char* key = type_key(device_type(device)); key && !strncmp(key, "device ", 7)) name = key + 7;
     return refuse(TN_ERROR_DEVICE, i, "copy it to the CPU first",
                   "it is on device %s:%d (type %u), and this function runs on the CPU", name, device.device_id, type);
   }

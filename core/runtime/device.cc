@@ -365,7 +365,7 @@ int place_of(const TnValue& v, Place* out, TnValue* ret) {
   const DLTensor& t = *out->tensor;
   out->device =
       v.type_index == TN_TENSOR ? as_device(tensor_owner(reinterpret_cast<const TnTensor*>(v.as.object))) : nullptr;
-  if (!out->device && t.device.device_type != kDLCPU)
+  if (!out->device && device_type(t.device) != kDLCPU)
     return make_error(TN_ERROR_DEVICE, "a tensor on a device that is not this runtime's cannot be copied", nullptr,
                       "copy between the host and tensors that TnRuntime.device_tensor made", nullptr, ret);
   if (!is_contiguous(t)) return fail(TN_ERROR_SHAPE, ret, "a tensor that is copied must be contiguous");

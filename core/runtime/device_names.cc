@@ -74,10 +74,8 @@ int device_number(const char* name, DLDevice* device, TnValue* ret) {
 }
 
 int device_name(DLDevice device, TnValue* ret) {
-  const char* kind = kind_name(static_cast<int32_t>(device.device_type));
-  if (!kind)
-    return fail(TN_ERROR_ARGUMENT, ret, "%d is not the number of a kind of devices",
-                static_cast<int>(device.device_type));
+  const char* kind = kind_name(device_type(device));
+  if (!kind) return fail(TN_ERROR_ARGUMENT, ret, "%d is not the number of a kind of devices", device_type(device));
   char text[kMaxKind + 16];
   int n = snprintf(text, sizeof text, "%s:%d", kind, static_cast<int>(device.device_id));
   return make_string(text, static_cast<size_t>(n), ret);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenon/cxx/device.h"
 #include "tenon/runtime.h"
 
 namespace tenon::rt {

@@ -85,7 +85,7 @@ class DeviceCall {
     tensors_[i].strides = nullptr;
     values_[i] = TnValue{TN_DLTENSOR, 0, {0}};
     values_[i].as.p = &tensors_[i];
-    if (t->device.device_type == kDLCPU) {
+    if (device_type(t->device) == kDLCPU) {
       any_on_host_ = true;
       if (bytes_[i] && !t->data) return refuse(TN_ERROR_ARGUMENT, i, "", "has no data");
       tensors_[i].device = d_->number;
@@ -97,7 +97,7 @@ class DeviceCall {
     const TnObject* owner = args_[i].type_index == TN_TENSOR
                                 ? tensor_owner(reinterpret_cast<const TnTensor*>(args_[i].as.object))
                                 : nullptr;
-    if (t->device.device_type == d_->number.device_type && t->device.device_id == d_->number.device_id &&
+    if (device_type(t->device) == device_type(d_->number) && t->device.device_id == d_->number.device_id &&
         (!owner || owner == &d_->header))
       return 0;
     return refuse(TN_ERROR_DEVICE, i, "copy it to the host or to this device first (TnRuntime.copy)",

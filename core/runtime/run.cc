@@ -121,7 +121,7 @@ bool has_host_tensor(const TnValue* args, int32_t n) {
                         : args[i].type_index == TN_TENSOR
                             ? &reinterpret_cast<const TnTensor*>(args[i].as.object)->tensor
                             : nullptr;
-    if (t && t->device.device_type == kDLCPU) return true;
+    if (t && device_type(t->device) == kDLCPU) return true;
   }
   return false;
 }

@@ -145,9 +145,9 @@ Managed* lend(TnTensor* tensor, TnValue* ret) {
 }  // namespace
 
 int make_tensor(DLDevice device, DLDataType dtype, int32_t ndim, const int64_t* shape, TnValue* ret) {
-  if (device.device_type != kDLCPU)
+  if (device_type(device) != kDLCPU)
     return fail(TN_ERROR_DEVICE, ret, "a tensor cannot be made on device type %d, only on the CPU",
-                static_cast<int>(device.device_type));
+                device_type(device));
   const TnAllocator* allocator = current_run ? current_run->context.allocator : nullptr;
   size_t bytes = 0;
   Tensor* t = make(device, dtype, ndim, shape, nullptr, &bytes, ret);

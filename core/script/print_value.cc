@@ -3,6 +3,7 @@
 
 #include "script/printer.h"
 #include "script/strings.h"
+#include "tenon/cxx/device.h"
 
 namespace tenon::script {
 namespace {
@@ -73,7 +74,7 @@ void Printer::attribute(const Value& v) {
     case TN_BYTES: return put("I.bytes(\"" + hex_text(v.as_string()) + "\")");
     case TN_DTYPE: return dtype_value(v.as_dtype());
     case TN_DEVICE:
-      return put("I.device(" + std::to_string(v.raw().as.device.device_type) + ", " +
+      return put("I.device(" + std::to_string(device_type(v.raw().as.device)) + ", " +
                  std::to_string(v.raw().as.device.device_id) + ")");
     case TN_SHAPE: {
       const auto* s = reinterpret_cast<const TnShape*>(v.raw().as.object);

@@ -1,4 +1,6 @@
 // Handles: what they hold is a TnValue that a parameter, a register or a slot of the activation keeps alive.
+#include <tenon/cxx/device.h>
+
 #include "builtins.h"
 #include "handlers.h"
 #include "tensors.h"
@@ -172,7 +174,7 @@ const Instr* tensor_memory(const Instr* i, Scalar* r, Activation& act) {
       fail(act, i, TN_ERROR_SHAPE, "buffer " + subject_name(act, i) + " views a tensor that is not contiguous");
     elements *= tensor.shape[k];
   }
-  if (tensor.device.device_type != kDLCPU)
+  if (device_type(tensor.device) != kDLCPU)
     fail(act, i, TN_ERROR_DEVICE, "buffer " + subject_name(act, i) + " views a tensor that is not in the CPU's memory");
   r[i->d].p = static_cast<char*>(tensor.data) + tensor.byte_offset;
   r[i->c].i = elements * dtype_bytes(tensor.dtype);

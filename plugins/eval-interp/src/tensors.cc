@@ -1,5 +1,7 @@
 #include "tensors.h"
 
+#include <tenon/cxx/device.h>
+
 namespace tenon::interp {
 namespace {
 
@@ -97,7 +99,7 @@ void copy_tensor(const DLTensor& from, const DLTensor& to, const std::string& wh
   bool same = same_dtype(from.dtype, to.dtype) && from.ndim == to.ndim;
   for (int32_t k = 0; same && k < from.ndim; ++k) same = from.shape[k] == to.shape[k];
   if (!same) throw Error(TN_ERROR_SHAPE, what + " is " + shape_text(from) + ", but " + shape_text(to) + " is needed");
-  if (from.device.device_type != kDLCPU || to.device.device_type != kDLCPU)
+  if (device_type(from.device) != kDLCPU || device_type(to.device) != kDLCPU)
     throw Error(TN_ERROR_DEVICE, what + " is not in the memory of the CPU");
   copy_dimension(from, to, 0, static_cast<const char*>(from.data) + from.byte_offset,
                  static_cast<char*>(to.data) + to.byte_offset);
