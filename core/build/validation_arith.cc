@@ -69,12 +69,13 @@ TnAnalyzer* create(void* self) {
   }
   TnAnalyzer* real = real_table(*service).create(real_table(*service).self);
   if (!real) return nullptr;
-  auto* h = new Handle;  // never freed: it is how a later use is told
+  auto h = std::make_shared<Handle>();
   h->service = service;
   h->real = real;
   std::lock_guard lock(service->state->mutex);
   ++service->plugin->analyzers;
-  return reinterpret_cast<TnAnalyzer*>(h);
+  service->handles.push_back(h);
+  return reinterpret_cast<TnAnalyzer*>(h.get());
 }
 void destroy(TnAnalyzer* analyzer) {
   if (!analyzer) return;

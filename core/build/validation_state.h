@@ -81,8 +81,9 @@ struct Service {
   Plugin* plugin = nullptr;
   const void* real = nullptr;
   std::string id;
-  std::vector<char> table;     // what the plugin gets
-  std::vector<char> pristine;  // and how it was
+  std::vector<char> table;                     // what the plugin gets
+  std::vector<char> pristine;                  // and how it was
+  std::vector<std::shared_ptr<void>> handles;  // that it gave out, kept: they are how a later use is told
 };
 
 // The instance of a capability as the host gets it.
