@@ -21,11 +21,8 @@ class Builder {
   Value string(std::string_view s) const {
     return call([&](TnValue* ret) { return rt_->string(s.data(), s.size(), ret); });
   }
-  Array array(std::span<const Value> items) const {
-    return to_ref<Array>(call(
-        [&](TnValue* ret) { return rt_->array(reinterpret_cast<const TnValue*>(items.data()), items.size(), ret); }));
-  }
-  Array array(std::initializer_list<Value> items) const { return array(std::span(items.begin(), items.size())); }
+  Array array(std::span<const Value> items) const { return array(raw(items.data()), items.size()); }
+  Array array(std::initializer_list<Argument> items) const { return array(raw(items.begin()), items.size()); }
   Array array(const std::vector<Node>& items) const {
     std::vector<Value> values(items.begin(), items.end());
     return array(std::span<const Value>(values));
@@ -60,21 +57,18 @@ class Builder {
 
   // ---- Nodes
   Node make(uint32_t kind, std::span<const Value> slots, const TnSpan* span = nullptr) const {
-    return to_ref<Node>(call([&](TnValue* ret) {
-      return ir_->make(ir_->self, kind, span, reinterpret_cast<const TnValue*>(slots.data()),
-                       static_cast<int32_t>(slots.size()), ret);
-    }));
+    return make(kind, raw(slots.data()), slots.size(), span);
   }
   template <class View>
-  View make(std::initializer_list<Value> slots, const TnSpan* span = nullptr) const {
-    Node n = make(View::kKind, std::span(slots.begin(), slots.size()), span);
-    return static_cast<View&>(n);
+  View make(std::initializer_list<Argument> slots, const TnSpan* span = nullptr) const {
+    return static_cast<View&&>(make(View::kKind, raw(slots.begin()), slots.size(), span));
   }
   // The node with one slot replaced; the span is kept.
-  Node with(const Node& n, uint32_t slot, Value value) const {
-    std::vector<Value> slots(n.slots(), n.slots() + n.slot_count());
-    slots[slot] = std::move(value);
-    return make(n.kind(), slots, n.span());
+  Node with(const Node& n, uint32_t slot, const Argument& value) const {
+    const TnValue* old = raw(n.slots());
+    std::vector<TnValue> slots(old, old + n.slot_count());
+    slots[slot] = *raw(&value);
+    return make(n.kind(), slots.data(), slots.size(), n.span());
   }
 
   // ---- Loop-level expressions. Operands of a binary operation have the same dtype.
@@ -111,7 +105,7 @@ class Builder {
     return same_dtype(value.dtype(), dtype) ? value : make<tir::Cast>({dtype, value});
   }
   // A call of a loop-level intrinsic: intrinsic(kFloat32, "tir.exp", {x}).
-  Node intrinsic(Value type, std::string_view op, std::initializer_list<Value> args, const Map& attrs = {}) const {
+  Node intrinsic(Value type, std::string_view op, std::initializer_list<Argument> args, const Map& attrs = {}) const {
     return make<ir::Call>(
         {std::move(type), make<ir::Op>({Value(), string(op)}), array(args), map_value(attrs), array({})});
   }
@@ -216,6 +210,15 @@ class Builder {
   template <class View>
   Node compare(const Node& a, const Node& b) const {
     return make<View>({with_lanes(kBool, a.dtype().lanes), a, b});
+  }
+  static const TnValue* raw(const Value* values) { return reinterpret_cast<const TnValue*>(values); }
+  static const TnValue* raw(const Argument* values) { return reinterpret_cast<const TnValue*>(values); }
+  Array array(const TnValue* items, size_t count) const {
+    return to_ref<Array>(call([&](TnValue* ret) { return rt_->array(items, count, ret); }));
+  }
+  Node make(uint32_t kind, const TnValue* slots, size_t count, const TnSpan* span) const {
+    return to_ref<Node>(
+        call([&](TnValue* ret) { return ir_->make(ir_->self, kind, span, slots, static_cast<int32_t>(count), ret); }));
   }
   // Takes the object that a value owns over as R.
   template <class R>

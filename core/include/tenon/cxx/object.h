@@ -166,6 +166,29 @@ class Value {
 };
 static_assert(sizeof(Value) == sizeof(TnValue));
 
+// What a call is given, without a reference of its own: it is written in the call and lives no longer.
+class Argument {
+ public:
+  Argument() : v_{TN_NONE, 0, {0}} {}
+  Argument(int64_t i) : v_{TN_INT, 0, {i}} {}
+  Argument(int i) : Argument(static_cast<int64_t>(i)) {}
+  Argument(bool b) : v_{TN_BOOL, 0, {b ? 1 : 0}} {}
+  Argument(double f) : v_{TN_FLOAT, 0, {0}} { v_.as.f = f; }
+  Argument(DLDataType t) : v_{TN_DTYPE, 0, {0}} { v_.as.dtype = t; }
+  Argument(const char* s) : v_{TN_C_STRING, 0, {0}} { v_.as.s = s; }
+  Argument(const Value& v) : v_(v.raw()) {}
+  template <class T>
+  Argument(const Ref<T>& ref) : v_{TN_NONE, 0, {0}} {
+    if (!ref) return;
+    v_.as.object = ref.header();
+    v_.type_index = v_.as.object->type_index;
+  }
+
+ private:
+  TnValue v_;
+};
+static_assert(sizeof(Argument) == sizeof(TnValue));
+
 // An immutable array. Null and empty are the same.
 class Array : public Ref<TnArray> {
  public:
