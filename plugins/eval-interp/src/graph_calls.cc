@@ -86,6 +86,10 @@ Value GraphRun::pack_outputs(const Value& type, const std::vector<Value>& tensor
   if (!tuple) return tensors[(*next)++];
   std::vector<Value> fields;
   for (const Value& field : tuple->fields()) fields.push_back(pack_outputs(field, tensors, next));
+  return array_of(fields);
+}
+
+Value GraphRun::array_of(const std::vector<Value>& fields) const {
   return call([&](TnValue* ret) {
     return program().runtime->array(reinterpret_cast<const TnValue*>(fields.data()), fields.size(), ret);
   });
@@ -109,9 +113,8 @@ void GraphRun::invoke(const Node& callee, const std::vector<Value>& args, const 
 
 Value GraphRun::destination_call(const ir::Call& c, bool in_place) {
   NodeRange args = nodes(c.args());
-  if (args.size() < 2 || c.type_args().size() != 1)
-    fail_at(c, TN_ERROR_VERIFY, "a destination-passing call needs a callee, a tuple of arguments and one output type");
-  const Value& type = c.type_args()[0];
+  if (args.size() < 2 || c.type_args().empty())
+    fail_at(c, TN_ERROR_VERIFY, "a destination-passing call needs a callee, a tuple of arguments and output types");
   const Value inputs = eval(args[1]);
   std::vector<Value> values;
   if (inputs.is_array())
@@ -120,7 +123,7 @@ Value GraphRun::destination_call(const ir::Call& c, bool in_place) {
     values.push_back(inputs);
 
   std::vector<Value> outputs;
-  allocate_outputs(type, c, outputs);
+  for (const Value& type : c.type_args()) allocate_outputs(type, c, outputs);
   const Value* indices = in_place ? c.attrs().find("inplace_indices") : nullptr;
   if (in_place && (!indices || !indices->is_array() || indices->ref<Array>().size() != outputs.size()))
     fail_at(c, TN_ERROR_VERIFY, "inplace_indices must have one entry for each output");
@@ -138,7 +141,10 @@ Value GraphRun::destination_call(const ir::Call& c, bool in_place) {
     for (int64_t v : extents(args[2].to<relax::ShapeExpr>().values())) passed.emplace_back(v);
   invoke(args[0], passed, c);
   size_t next = 0;
-  return pack_outputs(type, outputs, &next);
+  if (c.type_args().size() == 1) return pack_outputs(c.type_args()[0], outputs, &next);
+  std::vector<Value> fields;  // several output types are those of a tuple
+  for (const Value& type : c.type_args()) fields.push_back(pack_outputs(type, outputs, &next));
+  return array_of(fields);
 }
 
 Value GraphRun::call_value(const ir::Call& c, const Ref<TnFunction>& target, size_t first_arg) {

@@ -53,6 +53,7 @@ class GraphRun {
   // The tensors that a result of this type needs, appended to `out`.
   void allocate_outputs(const Value& type, const Node& at, std::vector<Value>& out);
   Value pack_outputs(const Value& type, const std::vector<Value>& tensors, size_t* next) const;
+  Value array_of(const std::vector<Value>& fields) const;
   Value destination_call(const ir::Call& c, bool in_place);
   void invoke(const Node& callee, const std::vector<Value>& args, const Node& at);
 
