@@ -39,21 +39,15 @@ Node Elaborator::buffer(const Expr& e, std::string_view name, size_t first, bool
   }
   auto some = [&](size_t i) { return given[i] && given[i]->kind != Syntax::None ? given[i] : nullptr; };
   if (!some(0)) source_.fail(e.begin, "the buffer '" + std::string(name) + "' misses its shape");
-  auto dims = [&](const Expr& list_of) {
+  auto dims = [&](const Expr& list_of, bool strides) {
     std::vector<Value> out;
     auto dim = [&](const Expr& d) {
-      if (d.kind == Syntax::String) {  // a symbol by its name, as TVM prints strides
-        Binding* known = scopes_.find(d.text);
-        Expr* spelled = const_cast<Expr*>(&d);
-        if (!known) {
-          Binding fresh;
-          fresh.declared = kInt64;
-          fresh.where = d.begin;
-          known = &scopes_.define(d.text, fresh);
-        }
-        out.push_back(use(*known, *spelled));
+      // As TVM prints them: a string in a shape may define what it names, one in the strides is a symbol of its own.
+      if (d.kind == Syntax::String && strides) {
+        uses_symbols_ = true;
+        out.push_back(make<ir::Var>(d, {kInt64, text(d.text)}));
       } else {
-        out.push_back(index(d));
+        out.push_back(dimension(d));
       }
     };
     if (list_of.kind == Syntax::Tuple || list_of.kind == Syntax::List)
@@ -63,8 +57,8 @@ Node Elaborator::buffer(const Expr& e, std::string_view name, size_t first, bool
     return list(out);
   };
   DLDataType t = some(1) ? dtype(*some(1), "the dtype of the buffer") : kFloat32;
-  Value shape = dims(*some(0));
-  Value strides = some(3) ? dims(*some(3)) : list({});
+  Value shape = dims(*some(0), false);
+  Value strides = some(3) ? dims(*some(3), true) : list({});
   size_t rank = strides.ref<Array>().size();
   if (rank != 0 && rank != shape.ref<Array>().size())
     fail(*some(3), "the buffer '" + std::string(name) + "' has " + std::to_string(shape.ref<Array>().size()) +
@@ -91,8 +85,62 @@ Node Elaborator::buffer(const Expr& e, std::string_view name, size_t first, bool
   return make<tir::Buffer>(e, {text(name), t, shape, strides, offset, text(scope), b_.map(attrs)});
 }
 
+// V = A.view(8, 8), V = A.view("int32"): the elements of A in another shape or as another dtype.
+bool Elaborator::view(const Stmt& s, const Expr& target, const Expr& call, std::vector<Node>& out) {
+  if (call.kind != Syntax::Call || call.a->kind != Syntax::Attribute || call.a->text != "view" || path(*call.a))
+    return false;
+  Node from = buffer_of(*call.a->a, "a buffer before '.view'");
+  if (target.kind != Syntax::Name) expected(target, "a name for the buffer");
+  if (!call.keywords.empty()) source_.refuse(call.keywords[0].where, "the layout of a view", "write T.decl_buffer");
+  if (call.items.empty()) fail(call, "the view misses its shape", "write A.view(8, 8)");
+  const auto& of = from.to<tir::Buffer>();
+  DLDataType t = of.dtype();
+  Value offset = of.elem_offset();
+  std::vector<Value> dims;
+  if (call.items.size() == 1 && (call.items[0]->kind == Syntax::String || dtype_name(*call.items[0]))) {
+    const Expr& at = *call.items[0];
+    DLDataType as = dtype(at, "the dtype of the view");
+    int from_bits = t.bits * t.lanes, bits = as.bits * as.lanes;
+    if (bits == 0 || (from_bits % bits && bits % from_bits))
+      fail(at, "a view of " + dtype_text(t) + " as " + dtype_text(as) + " has elements that are parts of others",
+           "one width is a multiple of the other");
+    auto scaled = [&](const Node& n) -> Node {
+      if (bits == from_bits) return n;
+      bool wider = bits > from_bits;
+      int64_t ratio = wider ? bits / from_bits : from_bits / bits;
+      Node factor = make<ir::IntImm>(at, {n.dtype(), ratio});
+      const auto* imm = n.as<ir::IntImm>();
+      if (imm && (!wider || imm->value() % ratio == 0) && imm->value() < INT32_MAX)
+        return make<ir::IntImm>(at, {n.dtype(), wider ? imm->value() / ratio : imm->value() * ratio});
+      return wider ? make<tir::FloorDiv>(at, {n.dtype(), n, factor}) : make<tir::Mul>(at, {n.dtype(), n, factor});
+    };
+    for (const Value& d : of.shape()) dims.push_back(d);
+    if (dims.empty() || !of.strides().empty())
+      fail(call,
+           "a view as another dtype of a buffer " + std::string(dims.empty() ? "without dimensions" : "with strides"),
+           "write T.decl_buffer");
+    dims.back() = scaled(as_node(dims.back()));
+    if (offset.is_node()) offset = scaled(as_node(offset));
+    t = as;
+  } else {
+    for (const Expr* d : call.items) {
+      Term extent = term(*d);
+      if (extent.kind == Term::Int && extent.i < 0)
+        source_.refuse(d->begin, "an extent that follows from the others", "write the extent");
+      dims.push_back(index(*d));
+    }
+    if (!of.strides().empty()) fail(call, "a view in another shape of a buffer with strides", "write T.decl_buffer");
+  }
+  Node made =
+      make<tir::Buffer>(call, {text(target.text), t, list(dims), list({}), offset, text(of.scope()), b_.map({})});
+  define(target, made);
+  out.push_back(make<tir::DeclBuffer>(s, {from, made}));
+  return true;
+}
+
 // A = T.alloc_buffer(...) and its kin; false when `call` is none of them.
 bool Elaborator::buffer_statement(const Stmt& s, const Expr& target, const Expr& call, std::vector<Node>& out) {
+  if (view(s, target, call, out)) return true;
   Path p = call_path(call);
   if (p.root != 'T') return false;
   auto name = [&] {
@@ -126,9 +174,11 @@ bool Elaborator::buffer_statement(const Stmt& s, const Expr& target, const Expr&
     return true;
   }
   bool in_block = p.name == "sblock_alloc_buffer" || (p.name == "alloc_buffer" && block_ && block_->legacy);
-  if (p.name == "alloc_buffer" || p.name == "sblock_alloc_buffer") {
+  bool local = p.name == "alloc_local", shared = p.name == "alloc_shared";
+  if (p.name == "alloc_buffer" || p.name == "sblock_alloc_buffer" || local || shared) {
     if (keyword(call, "data")) fail(*keyword(call, "data"), "an allocation has no data", "write T.decl_buffer");
     Node made = buffer(call, name(), 0);
+    if (local || shared) made = b_.with(made, tir::BufferSlot::scope, text(local ? "local" : "shared"));
     define(target, made);
     if (in_block && block_) {
       if (!out.empty()) head_after_body(s);

@@ -322,7 +322,7 @@ Term Elaborator::term(const Expr& e) {
       return t;
     case Syntax::Name:
       if (heads_.count(e.text) && !scopes_.find(e.text)) return node_term(global_var(e, heads_[e.text].name));
-      return node_term(lookup(e));
+      return name_term(e);
     case Syntax::Binary: {
       // The left operands are a loop: a + b + c + ... nests as deep as it is long.
       std::vector<const Expr*> spine;
@@ -369,7 +369,7 @@ Term Elaborator::attribute_of(const Expr& e) {
       expected(e, "a value", "call it: " + std::string(1, p.root) + "." + std::string(p.name) + "(1)");
     expected(e, "a value");
   }
-  Term base = term(*e.a);
+  Term base = base_term(*e.a);
   const auto* buffer = base.is_node() ? base.node.as<tir::Buffer>() : nullptr;
   if (buffer && e.text == "data") return base;
   if (buffer && e.text == "elem_offset") {
@@ -396,7 +396,7 @@ Term Elaborator::attribute_of(const Expr& e) {
 
 Term Elaborator::subscript(const Expr& e) {
   if (e.a->kind == Syntax::Attribute && (e.a->text == "shape" || e.a->text == "strides") && !path(*e.a)) {
-    Term base = term(*e.a->a);
+    Term base = base_term(*e.a->a);
     const auto* buffer = base.is_node() ? base.node.as<tir::Buffer>() : nullptr;
     if (!buffer || e.items.size() != 1) expected(e, "a dimension of a buffer");
     const Array& dims = e.a->text == "shape" ? buffer->shape() : buffer->strides();
@@ -408,7 +408,7 @@ Term Elaborator::subscript(const Expr& e) {
     return node_term(as_node(dims[static_cast<size_t>(i)]));
   }
   if (e.a->kind == Syntax::Name && e.a->text == "metadata" && !scopes_.find("metadata")) binding(*e.a);
-  Node base = finish(term(*e.a), *e.a);
+  Node base = finish(base_term(*e.a), *e.a);
   const auto* buffer = base.as<tir::Buffer>();
   if (!buffer) expected(*e.a, "a buffer before '['");
   if (buffer->shape().size() != e.items.size())

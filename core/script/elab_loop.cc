@@ -76,7 +76,7 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
   std::vector<Loop> loops;
   std::span<const Expr* const> names = s.target->items;
   std::string thread;
-  Map annotations = b_.map({});
+  Builder::Entries given;
   int64_t stride = 1;
   if (row && p.name == "grid") {
     if (!call.keywords.empty()) source_.fail(call.keywords[0].where, "T.grid has no keyword arguments");
@@ -99,12 +99,15 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
     if (step) stride = step_of(*step);
     for (const Keyword& k : call.keywords) {
       if (k.name == "annotations") {
-        annotations = attribute_map(*k.value);
+        for (auto& entry : Builder::entries(attribute_map(*k.value))) given.push_back(std::move(entry));
+      } else if (k.name == "unroll") {  // what TVM's printer makes of these two annotations
+        bool off = k.value->kind == Syntax::False;
+        given.emplace_back(off ? "disable_unroll" : "pragma_unroll", off ? Value(true) : attribute(*k.value));
       } else if (k.name == "thread" && p.name == "thread_binding") {
         thread = string_of(*k.value, "the thread");
       } else if (k.name != "step") {
         source_.fail(k.where, "a loop has no argument '" + std::string(k.name) + "'",
-                     did_you_mean(k.name, {"annotations", "step", "thread"}));
+                     did_you_mean(k.name, {"annotations", "step", "thread", "unroll"}));
       }
     }
     if (p.name == "thread_binding" && thread.empty()) fail(call, "T.thread_binding misses thread=\"...\"");
@@ -121,6 +124,7 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
   }
   Node inner = body(s.body, s);
   int64_t kind = row ? row->kind : int64_t{TN_FOR_SERIAL};
+  Map annotations = b_.map(given);
   for (size_t i = loops.size(); i-- > 0;) {
     Value step = stride == 1 ? Value() : Value(make<ir::IntImm>(s, {vars[i].dtype(), stride}));
     inner = make<tir::For>(
@@ -131,7 +135,7 @@ void Elaborator::for_statement(const Stmt& s, std::vector<Node>& out) {
 
 Node Elaborator::buffer_of(const Expr& e, std::string_view what) {
   if (e.kind == Syntax::Name || e.kind == Syntax::Attribute) {
-    Node n = finish(term(e), e);
+    Node n = finish(base_term(e), e);
     if (n.is<tir::Buffer>()) return n;
   }
   expected(e, std::string(what));

@@ -121,10 +121,10 @@ void Elaborator::check_symbols(const Node& function, bool graph) const {
   const TnNode* var = unbound.found;
   if (!var || !var->span) return;
   std::string name(string_view_of(var->slots[ir::VarSlot::name]));
-  source_.fail({var->span->line, var->span->column},
-               "the symbol '" + name + "' is used, but nothing gives it a value there",
-               graph ? "the type of a parameter does, or x = R.match_cast(y, R.Tensor((" + name + ", ...)))"
-                     : "the shape of a parameter does, or a parameter " + name + ": T.int64");
+  source_.fail(
+      {var->span->line, var->span->column}, "the symbol '" + name + "' is used, but nothing gives it a value there",
+      graph ? "the type of a parameter does, or x = R.match_cast(y, R.Tensor((" + name + ", ...)))"
+            : "a dimension of a parameter that is " + name + " alone does, or a parameter " + name + ": T.int64");
 }
 
 Node Elaborator::prim_func(const Stmt& s, const Expr& decorator) {
@@ -132,6 +132,9 @@ Node Elaborator::prim_func(const Stmt& s, const Expr& decorator) {
   Scopes::Block scope(scopes_);
   std::vector<Value> params;
   function_.param_nodes = &params;
+  for (const Param& p : s.params)
+    if (std::optional<DLDataType> t = p.annotation ? dtype_name(*p.annotation) : std::nullopt; t && !is_handle(*t))
+      function_.scalars.emplace(p.name, *t);
   for (const Param& p : s.params) {
     if (p.name == "self" && !p.annotation)
       source_.refuse(p.where, "a method", "leave `self` out: functions of a module have none");
@@ -151,12 +154,14 @@ Node Elaborator::prim_func(const Stmt& s, const Expr& decorator) {
     } else {
       Value type = loop_type(a);
       if (type.is_dtype() && is_handle(type.as_dtype())) function_.params.emplace(p.name, params.size());
-      param = make<ir::Var>(name, {type, text(p.name)});
+      Binding* symbol = function_.symbols.count(p.name) ? scopes_.find(p.name) : nullptr;
+      param = symbol && symbol->node ? symbol->node : make<ir::Var>(name, {type, text(p.name)});
     }
     define(name, param);
     params.push_back(param);
   }
   Value ret_type = s.annotation ? loop_type(*s.annotation) : Value();
+  find_reassigned(s.body);
   std::vector<Node> stmts;
   body_into(s.body, stmts);
   Node made_body = sequence(stmts, s);

@@ -23,6 +23,7 @@ Node Elaborator::body(Body stmts, const Stmt& at) {
 void Elaborator::body_into(Body stmts, std::vector<Node>& out) {
   for (size_t i = 0; i < stmts.size(); ++i) {
     if (wraps_rest(*stmts[i], stmts.subspan(i + 1), out)) return;
+    function_.rest = stmts.subspan(i + 1);
     statement(*stmts[i], out);
   }
 }
@@ -55,8 +56,7 @@ void Elaborator::statement(const Stmt& s, std::vector<Node>& out) {
     }
     case Form::Assert: {
       Node c = condition(*s.value);
-      std::string_view message = s.annotation ? string_of(*s.annotation, "the message") : "";
-      return out.push_back(make<tir::Assert>(s, {c, text(message)}));
+      return out.push_back(make<tir::Assert>(s, {c, text(s.annotation ? assert_message(*s.annotation) : "")}));
     }
     case Form::Return: {
       if (!s.value || s.value->kind == Syntax::None)
@@ -72,6 +72,17 @@ void Elaborator::statement(const Stmt& s, std::vector<Node>& out) {
       source_.refuse(s.begin, "a function inside of a function", "move it to the module: cls." + std::string(s.text));
     case Form::Class: source_.refuse(s.begin, "a class inside of a function");
   }
+}
+
+// "message", or as TVM prints it ("ValueError", ["parts of ", "the message"]).
+std::string Elaborator::assert_message(const Expr& e) const {
+  bool pair = e.kind == Syntax::Tuple && e.items.size() == 2 &&
+              (e.items[1]->kind == Syntax::List || e.items[1]->kind == Syntax::Tuple);
+  if (!pair) return std::string(string_of(e, "the message"));
+  std::string_view kind = string_of(*e.items[0], "the kind of the error");
+  std::string message = kind == "RuntimeError" ? "" : std::string(kind) + ": ";
+  for (const Expr* part : e.items[1]->items) message += string_of(*part, "a part of the message");
+  return message;
 }
 
 // n = T.int64() and n, m = T.int64(), T.int64(); false when `value` declares nothing.
@@ -124,6 +135,7 @@ void Elaborator::assign(const Stmt& s, std::vector<Node>& out) {
 void Elaborator::assign_name(const Stmt& s, const Expr& target, const Expr& value, std::vector<Node>& out) {
   if (target.kind != Syntax::Name) expected(target, "a name or an element of a buffer");
   if (target.is_name("cls") && !module_name_.empty() && value.is_name(module_name_)) return;
+  if (assign_variable(s, target, value, out)) return;
   if (declare_symbol(target, value) || buffer_statement(s, target, value, out)) return;
   Path p = call_path(value);
   if (p.is('T', "meta_var")) return define(target, expr(*arguments(value, "T.meta_var", {"value"}, 1)[0]));
@@ -133,7 +145,7 @@ void Elaborator::assign_name(const Stmt& s, const Expr& target, const Expr& valu
     if (args[1]) type = loop_type(*args[1]);
     return bind(s, target, *args[0], type, out);
   }
-  bind(s, target, value, std::nullopt, out);
+  if (!variable(s, target, &value, std::nullopt, out)) bind(s, target, value, std::nullopt, out);
 }
 
 void Elaborator::bind(const Stmt& s, const Expr& target, const Expr& value, std::optional<Value> type,
@@ -159,6 +171,7 @@ void Elaborator::annotated(const Stmt& s, std::vector<Node>& out) {
   if (!s.value) {  // n: T.int64 declares a symbol
     auto t = dtype_name(*s.annotation);
     if (!t) expected(*s.annotation, "a dtype, such as T.int64");
+    if (variable(s, target, nullptr, t, out)) return;
     Binding b;
     b.declared = *t;
     b.where = target.begin;
@@ -174,12 +187,15 @@ void Elaborator::annotated(const Stmt& s, std::vector<Node>& out) {
   if (path(*s.annotation).is('T', "let")) return bind(s, target, *value, std::nullopt, out);
   if (call_path(*value).is('T', "bind") || call_path(*value).is('T', "let"))
     value = arguments(*value, "T.bind", {"value"}, 1)[0];
-  bind(s, target, *value, loop_type(*type), out);
+  Value t = loop_type(*type);
+  bool plain = type == s.annotation && value == s.value && t.is_dtype();
+  if (!plain || !variable(s, target, value, t.as_dtype(), out)) bind(s, target, *value, t, out);
 }
 
 void Elaborator::augmented(const Stmt& s, std::vector<Node>& out) {
   const Expr& target = *s.target;
-  if (target.kind != Syntax::Subscript)
+  Binding* b = target.kind == Syntax::Name ? scopes_.find(target.text) : nullptr;
+  if (target.kind != Syntax::Subscript && !(b && b->variable))
     source_.refuse(s.begin, "an update of a name",
                    "bind the new value to a new name, or keep it in a buffer of one element");
   Expr operation{};
@@ -189,6 +205,10 @@ void Elaborator::augmented(const Stmt& s, std::vector<Node>& out) {
   operation.text = s.text;
   operation.a = s.target;
   operation.b = s.value;
+  if (b) {
+    assign_variable(s, target, operation, out);
+    return;
+  }
   store(s, target, finish(binary(operation, term(target), term(*s.value)), operation), out);
 }
 
@@ -270,6 +290,13 @@ Node Elaborator::if_statement(const Stmt& s) {
 }
 
 Node Elaborator::attr_statement(const Stmt& s, const Expr& call, const std::function<Node()>& rest) {
+  if (call.items.size() == 1 && call.items[0]->kind == Syntax::Dict) {  // T.attr({"key": value}): of no node
+    Map entries = attribute_map(*call.items[0]);
+    Node inner = rest();
+    for (size_t i = entries.size(); i-- > 0;)
+      inner = make<tir::Attr>(s, {text(entries.begin()[i].key()), int64_t{0}, entries.begin()[i].value(), inner});
+    return inner;
+  }
   auto args = arguments(call, "T.attr", {"target", "key", "value"}, 3);
   Value target = attribute(*args[0]);
   Value key = text(string_of(*args[1], "the key"));

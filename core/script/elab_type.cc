@@ -57,7 +57,7 @@ bool Elaborator::is_type(const Expr& e) const {
   return false;
 }
 
-// A dimension: an integer expression, in the head of a graph function also as a string: ("n", "n * 2").
+// A dimension: an integer expression, or one in a string, which defines the names in it that are new: ("n", "n * 2").
 Node Elaborator::dimension(const Expr& e) {
   if (e.kind != Syntax::String) return index(e);
   const Expr* inner = parse_expression(source_, e.text, e.begin, *program_.memory);

@@ -163,6 +163,9 @@ Binding& Elaborator::binding(const Expr& name) {
     symbol.declared = kInt64;
     symbol.where = name.begin;
     function_.symbols[name.text] = true;
+    // The symbol is a parameter that comes later.
+    if (auto scalar = function_.scalars.find(name.text); scalar != function_.scalars.end())
+      symbol.node = make<ir::Var>(name, {scalar->second, text(name.text)});
     return scopes_.define(name.text, std::move(symbol));
   }
   std::vector<std::string> known = scopes_.known();

@@ -4,6 +4,7 @@
 //   elab_expr.cc        expressions of the loop level    elab_form.cc     T.* forms in expressions
 //   elab_stmt.cc        statements                       elab_loop.cc     loops, ranges and regions
 //   elab_block.cc       blocks                           elab_buffer.cc   buffers
+//   elab_variable.cc    names that are assigned again
 //   elab_graph.cc       functions of the graph level     elab_graph_form.cc  R.* forms
 #ifndef TENON_CORE_SCRIPT_ELABORATE_H
 #define TENON_CORE_SCRIPT_ELABORATE_H
@@ -195,6 +196,7 @@ class Elaborator {
   void with(const Stmt& s, std::vector<Node>& out);
   bool declare_symbol(const Expr& target, const Expr& value);
   bool wraps_rest(const Stmt& s, Body rest, std::vector<Node>& out);  // T.attr and T.launch_thread without `with`
+  std::string assert_message(const Expr& e) const;
   Node attr_statement(const Stmt& s, const Expr& call, const std::function<Node()>& rest);
   Node launch_thread(const Stmt& s, const Expr& call, const Expr* target, const std::function<Node()>& rest);
   Node as_statement(const Stmt& s, const Expr& value, Term t);
@@ -223,6 +225,17 @@ class Elaborator {
   // ---- elab_buffer.cc
   Node buffer(const Expr& call, std::string_view name, size_t first, bool subscripted = false);
   bool buffer_statement(const Stmt& s, const Expr& target, const Expr& call, std::vector<Node>& out);
+  bool view(const Stmt& s, const Expr& target, const Expr& call, std::vector<Node>& out);
+
+  // ---- elab_variable.cc
+  void find_reassigned(Body stmts);
+  bool assigned_again(std::string_view name) const;  // in what follows the statement being read
+  bool variable(const Stmt& s, const Expr& target, const Expr* value, std::optional<DLDataType> type,
+                std::vector<Node>& out);
+  bool assign_variable(const Stmt& s, const Expr& target, const Expr& value, std::vector<Node>& out);
+  Term name_term(const Expr& name);
+  Term base_term(const Expr& e);  // what stands before '[' or '.': of a variable its buffer
+  bool defines(const Expr& value) const;
 
   // ---- elab_module.cc
   void declare_functions(Body stmts);
@@ -286,8 +299,11 @@ class Elaborator {
     std::map<std::string_view, size_t> params;  // handle parameters that T.match_buffer may turn into buffers
     std::vector<Value>* param_nodes = nullptr;
     Builder::Entries attrs;
-    std::map<std::string_view, bool> symbols;     // that the header defined
-    std::map<std::string_view, Value> announced;  // x: R.Tensor(...) before the `if` that defines x
+    std::map<std::string_view, bool> symbols;        // that the header defined
+    std::map<std::string_view, DLDataType> scalars;  // the parameters that are numbers
+    std::set<std::string_view> reassigned;           // names that are assigned more than once
+    Body rest;                                       // what follows the statement being read in its block
+    std::map<std::string_view, Value> announced;     // x: R.Tensor(...) before the `if` that defines x
     // Of the graph body being read.
     std::vector<Value>* bindings = nullptr;
     std::vector<Value>* blocks = nullptr;

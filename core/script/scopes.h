@@ -16,6 +16,7 @@ struct Binding {
   Node node;              // a Var, a Buffer, or the expression that an alias stands for; null while only declared
   DLDataType declared{};  // of a symbol that `n = T.int64()` declared and nothing has used yet
   Node min, extent;       // of the variable of a loop
+  bool variable = false;  // assigned again: `node` is the buffer of one element that holds it
   Position where;
 };
 

@@ -69,11 +69,16 @@ void SyntaxParser::import_line(Aliases* aliases) {
       "tenon.script";
   bool from = take().text == "from";
   while (peek().kind == Tok::Name || at(".")) words += take().text;
-  if (!from || (words != "tvm.script" && words != "tenon.script" && words != "tvm.script.parser"))
+  bool layout = from && words == "tvm.tirx.layout";  // TVM 0.26 prints this line, and uses it for no buffer we have
+  if (!from || (words != "tvm.script" && words != "tenon.script" && words != "tvm.script.parser" && !layout))
     source_.refuse(begin, "this import of '" + words + "'", kHint);
   expect("import", "the module's name");
   bool parentheses = accept("(");
   do {
+    if (layout && peek().kind == Tok::Name && peek().text == "Axis") {
+      take();
+      continue;
+    }
     const Token& what = name("ir, tir or relax");
     std::string_view alias = what.text;
     if (accept("as")) alias = name("a name").text;
