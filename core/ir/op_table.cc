@@ -28,12 +28,21 @@ constexpr std::string_view kEffects[] = {"pure", "read", "write", "opaque"};
 constexpr std::string_view kFunctions[] = {"infer_type", "compute", "evaluate"};
 constexpr std::string_view kRowKeys[] = {"id",     "revision",  "level",   "args",   "attrs",      "effects",
                                          "result", "functions", "summary", "plugin", "commutative"};
-constexpr std::string_view kAttrKeys[] = {"type", "default", "summary", "choices"};
+// `position` is the place after the arguments, from 1, where a text may state the attribute without its name.
+constexpr std::string_view kAttrKeys[] = {"type", "default", "summary", "choices", "position"};
 
 const AttrType* attr_type(std::string_view name) {
   for (const AttrType& t : kAttrTypes)
     if (t.name == name) return &t;
   return nullptr;
+}
+
+std::string value_text(const Value& v) {
+  if (v.is_none()) return "null";
+  if (v.is_bool()) return v.as_bool() ? "true" : "false";
+  if (v.is_int()) return std::to_string(v.as_int());
+  if (v.is_string()) return '"' + std::string(v.as_string()) + '"';
+  return describe(v.raw());
 }
 
 template <size_t n>
@@ -91,7 +100,7 @@ OpAttr read_attr(const RowReader& r, std::string_view name, const Value& declara
   if (!declaration.is_map()) r.refuse(of + " must be a map {type, default}, but is " + describe(declaration.raw()));
   auto& m = declaration.ref<Map>();
   r.check_keys(m, kAttrKeys, of);
-  OpAttr attr{std::string(name), "any", std::nullopt};
+  OpAttr attr{std::string(name), "any", std::nullopt, {}};
   if (const Value* type = m.find("type")) attr.type = type->as_string();
   const AttrType* type = attr_type(attr.type);
   if (!type) {
@@ -104,6 +113,17 @@ OpAttr read_attr(const RowReader& r, std::string_view name, const Value& declara
       r.refuse(of + " is " + attr.type + ", but its default is " + describe(value->raw()));
     attr.value = *value;
   }
+  if (const Value* choices = m.find("choices")) {
+    if (!choices->is_array() || choices->ref<Array>().empty())
+      r.refuse("`choices` of " + of + " must be a list of values, but is " + describe(choices->raw()));
+    for (const Value& choice : choices->ref<Array>()) {
+      if (!choice.is_none() && !type->accepts(choice))
+        r.refuse(of + " is " + attr.type + ", but a choice is " + describe(choice.raw()));
+      attr.choices.push_back(choice);
+    }
+  }
+  if (const Value* position = m.find("position"); position && (!position->is_int() || position->as_int() < 1))
+    r.refuse("`position` of " + of + " must be a number from 1");
   return attr;
 }
 
@@ -236,6 +256,15 @@ std::string OpTable::misfit(const Node& call) const {
     if (!left_out && !attr_type(attr->type)->accepts(e.value()))
       return "attribute `" + attr->name + "` of `" + op.id + "` must be " + attr->type + ", but is " +
              describe(e.value().raw());
+    if (attr->choices.empty()) continue;
+    std::string known, given_text = value_text(e.value());
+    bool is_choice = false;
+    for (const Value& choice : attr->choices) {
+      is_choice = is_choice || value_text(choice) == given_text;
+      known += (known.empty() ? "" : " or ") + value_text(choice);
+    }
+    if (!is_choice)
+      return "attribute `" + attr->name + "` of `" + op.id + "` must be " + known + ", but is " + given_text;
   }
   for (const OpAttr& a : op.attrs)
     if (!a.value && !c.attrs().find(a.name)) return "`" + op.id + "` needs the attribute `" + a.name + "`";

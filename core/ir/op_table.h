@@ -19,6 +19,7 @@ struct OpAttr {
   std::string name;
   std::string type;            // int bool float string dtype list map any
   std::optional<Value> value;  // the default; without one the attribute must be given. None: it may be left out
+  std::vector<Value> choices;  // empty: any value of the type
 };
 
 struct OpRecord {
@@ -42,7 +43,8 @@ struct OpRecord {
 class OpTable {
  public:
   // Adds one row of a manifest's `ops`:
-  //   {id, revision, level, args, attrs: {NAME: {type, default}}, effects, result, functions, commutative}
+  //   {id, revision, level, args, attrs: {NAME: {type, default, choices, position}}, effects, result, functions,
+  //    commutative}
   // Throws TN_ERROR_ARGUMENT for a row that is not well formed, and TN_ERROR_DUPLICATE naming both origins.
   void add(const Map& row, std::string_view plugin, std::string_view origin);
   // The same for a table of several plugins: an operator that two of them declare is neither's, and asking for it throws

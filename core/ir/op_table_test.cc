@@ -65,6 +65,15 @@ TEST(OpTable, RefusesRowsThatAreNotWellFormed) {
   EXPECT_EQ(
       message({{"id", text("a.b")}, {"attrs", row({{"axis", row({{"type", text("int")}, {"default", text("x")}})}})}}),
       "cannot add the operator `a.b`: attribute `axis` is int, but its default is a string");
+  auto attr = [&](Map declaration) {
+    return message({{"id", text("a.b")}, {"attrs", row({{"axis", Value(std::move(declaration))}})}});
+  };
+  EXPECT_EQ(attr(row({{"type", text("int")}, {"choices", names({"x"})}})),
+            "cannot add the operator `a.b`: attribute `axis` is int, but a choice is a string");
+  EXPECT_EQ(attr(row({{"choices", 1}})),
+            "cannot add the operator `a.b`: `choices` of attribute `axis` must be a list of values, but is an int");
+  EXPECT_EQ(attr(row({{"position", 0}})),
+            "cannot add the operator `a.b`: `position` of attribute `axis` must be a number from 1");
   EXPECT_EQ(message({{"id", text("a.b")}, {"revision", 0}}),
             "cannot add the operator `a.b`: `revision` must be a number from 1");
 }
@@ -105,12 +114,16 @@ TEST(OpTable, ReadsRows) {
 TEST(OpTable, ChecksCalls) {
   Builder b = core_builder();
   OpTable t;
-  t.add(row({{"id", text("relax.sum")},
-             {"args", names({"x"})},
-             {"attrs", row({{"axis", row({{"type", text("list")}, {"default", Value()}})},
-                            {"keepdims", row({{"type", text("bool")}, {"default", false}})},
-                            {"mode", row({{"type", text("string")}})}})}}),
-        "p", "x");
+  t.add(
+      row({{"id", text("relax.sum")},
+           {"args", names({"x"})},
+           {"attrs",
+            row({{"axis", row({{"type", text("list")}, {"default", Value()}})},
+                 {"keepdims", row({{"type", text("bool")}, {"default", false}})},
+                 {"mode", row({{"type", text("string")}})},
+                 {"layout", row({{"type", text("string")}, {"default", text("NC")}, {"choices", names({"NC", "CN"})}})},
+                 {"out", row({{"type", text("dtype")}, {"default", Value()}, {"choices", b.array({Value()})}})}})}}),
+      "p", "x");
   Node x = b.var("x");
   Map good = row({{"mode", text("m")}, {"axis", b.array({1})}});
   EXPECT_EQ(t.misfit(call_of("relax.sum", {x}, good)), "");
@@ -121,6 +134,12 @@ TEST(OpTable, ChecksCalls) {
             "`relax.sum` has no attribute `keepdim`, did you mean 'keepdims'?");
   EXPECT_EQ(t.misfit(call_of("relax.sum", {x}, row({{"mode", text("m")}, {"keepdims", 1}}))),
             "attribute `keepdims` of `relax.sum` must be bool, but is an int");
+  EXPECT_EQ(t.misfit(call_of("relax.sum", {x}, row({{"mode", text("m")}, {"layout", text("CN")}, {"out", Value()}}))),
+            "");
+  EXPECT_EQ(t.misfit(call_of("relax.sum", {x}, row({{"mode", text("m")}, {"layout", text("NCc")}}))),
+            "attribute `layout` of `relax.sum` must be \"NC\" or \"CN\", but is \"NCc\"");
+  EXPECT_EQ(t.misfit(call_of("relax.sum", {x}, row({{"mode", text("m")}, {"out", text("int8")}}))),
+            "attribute `out` of `relax.sum` must be null, but is \"int8\"");
   EXPECT_EQ(t.complete_attrs(call_of("relax.sum", {x}, good)).find("keepdims")->as_bool(), false);
 }
 

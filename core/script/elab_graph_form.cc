@@ -4,6 +4,7 @@
 #include "diag/suggest.h"
 #include "script/elaborate.h"
 #include "script/graph_types.h"
+#include "script/strings.h"
 
 namespace tenon::script {
 
@@ -74,17 +75,29 @@ Node Elaborator::graph_op(const Expr& e, const Path& p) {
     if (known_attrs && known_attrs->is_map())
       for (const Map::Entry& a : known_attrs->ref<Map>()) attr_names.push_back(a.key());
   }
-  // One attribute may follow the arguments by position: R.sum(x, [1]).
+  // Attributes that say so may follow the arguments by position, R.clip(x, 0, 6), and a single one: R.sum(x, [1]).
   std::span<const Expr* const> positional = e.items;
-  const Expr* trailing = nullptr;
-  if (record.is_map() && !variadic && positional.size() == arg_names.size() + 1 && attr_names.size() == 1) {
-    trailing = positional.back();
-    positional = positional.first(positional.size() - 1);
+  std::vector<Keyword> keywords;
+  if (record.is_map() && !variadic && positional.size() > arg_names.size()) {
+    size_t beyond = positional.size() - arg_names.size();
+    std::vector<std::string_view> places(beyond);
+    for (const Map::Entry& a : attr_names.empty() ? Map() : known_attrs->ref<Map>()) {
+      const Value* at = a.value().is_map() ? a.value().ref<Map>().find("position") : nullptr;
+      if (at && at->is_int() && static_cast<size_t>(at->as_int() - 1) < beyond)
+        places[static_cast<size_t>(at->as_int() - 1)] = a.key();
+    }
+    if (beyond == 1 && attr_names.size() == 1) places[0] = attr_names[0];
+    if (std::find(places.begin(), places.end(), "") == places.end()) {
+      for (size_t i = 0; i < beyond; ++i) {
+        const Expr* value = positional[arg_names.size() + i];
+        if (call_path(*value).is('R', "prim_value")) value = arguments(*value, "R.prim_value", {"value"}, 1)[0];
+        keywords.push_back({places[i], value->begin, value});
+      }
+      positional = positional.first(arg_names.size());
+    }
   }
   std::vector<const Expr*> args(positional.begin(), positional.end());
   Expr attributes = e;
-  std::vector<Keyword> keywords;
-  if (trailing) keywords.push_back({attr_names[0], trailing->begin, trailing});
   for (const Keyword& k : e.keywords) {
     bool is_attr = std::find(attr_names.begin(), attr_names.end(), k.name) != attr_names.end();
     auto place = std::find(arg_names.begin(), arg_names.end(), k.name);
@@ -243,6 +256,10 @@ Node Elaborator::graph_constant(const Expr& e) {
       t.i = plain->is_float() ? 0 : plain->as_int();
     } else {
       t = term(x);
+    }
+    if (auto v = t.kind == Term::String ? non_finite_value(t.s) : std::nullopt) {  // TVM prints R.const("inf", ...)
+      t.kind = Term::Float;
+      t.f = *v;
     }
     if (!t.is_literal()) expected(x, "a number", "bytes are written I.constant(I.data(\"...\"), R.Tensor(...))");
     all_int = all_int && t.kind != Term::Float;
