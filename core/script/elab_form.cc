@@ -34,8 +34,14 @@ Term Elaborator::form(const Expr& e, const Path& p) {
       {"infinity", &Elaborator::given_form},
       {"nan", &Elaborator::given_form},
   };
-  for (const Row& row : kForms)
-    if (row.name == p.name) return (this->*row.build)(e);
+  for (const Row& row : kForms) {
+    if (row.name != p.name) continue;
+    // A call of C's kind needs an op that a plugin declares.
+    if (row.build == &Elaborator::call_extern_form && context_.find_op &&
+        context_.find_op("tir." + std::string(p.name)).is_none())
+      refuse_form(e, p);
+    return (this->*row.build)(e);
+  }
   if (const OperatorRow* row = operator_of_function(p.name)) return arithmetic_form(e, row->kind);
   if (auto t = dtype_name(*e.a)) return dtype_call(e, *t);
   refuse_form(e, p);

@@ -1,6 +1,7 @@
 // Dtypes and types.
 #include "diag/suggest.h"
 #include "script/elaborate.h"
+#include "script/strings.h"
 
 namespace tenon::script {
 
@@ -27,7 +28,7 @@ DLDataType Elaborator::dtype(const Expr& e, std::string_view what) const {
   std::string hint = "dtypes are written \"float32\", \"int64\", \"bool\", \"float32x4\", ...";
   if (e.kind == Syntax::String) {
     std::string nearest = nearest_name(e.text, kKnown);
-    fail(e, "\"" + std::string(e.text) + "\" is no dtype; expected " + std::string(what),
+    fail(e, quote(e.text) + " is no dtype; expected " + std::string(what),
          nearest.empty() ? hint : "did you mean \"" + nearest + "\"?");
   }
   if (Path p = path(e); p.root == 'T') unknown_form(e, p, kKnown);
@@ -108,6 +109,8 @@ Node Elaborator::tensor_type(const Expr& e) {
 
 Node Elaborator::type(const Expr& e) {
   if (call_path(e).is('I', "node")) return generic_node(e);
+  if (std::optional<DLDataType> t = e.kind == Syntax::Attribute ? dtype_name(e) : std::nullopt)  // T.int64
+    return make<relax::PrimType>(e, {*t});
   Expr empty = e;
   if (e.kind != Syntax::Call) empty.items = {};
   const Expr& call = e.kind == Syntax::Call ? e : empty;

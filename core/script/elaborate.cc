@@ -50,6 +50,14 @@ constexpr RefusedForm kRefused[] = {
     {'R', "SeqExpr", "write the bindings as statements"},
     {'R', "emit", "assign to a name"},
     {'I', "Range", "write a slice or a loop"},
+    {'I', "vdevice", "state the device as an attribute of the type"},
+    {'T', "call_extern", "write T.call_packed(\"f\", ...)"},
+    {'T', "call_pure_extern", "write T.call_packed(\"f\", ...)"},
+    {'T', "call_llvm_pure_intrin", "write the op that computes it, T.exp(x)"},
+    {'T', "call_llvm_intrin", "write the op that computes it, T.exp(x)"},
+    {'T', "break_loop", "put the condition into a `while`"},
+    {'T', "continue_loop", "put the rest of the body under an `if`"},
+    {'T', "tvm_stack_make_array", "pass the buffer itself: T.call_packed(\"f\", A)"},
 };
 
 }  // namespace

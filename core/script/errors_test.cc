@@ -95,6 +95,8 @@ const Refusal kRefusals[] = {
      "write A = T.alloc_buffer(shape, dtype)"},
     {F "    B = T.alloc_buffer((4,), \"flaot32\")", "3:30", "\"flaot32\" is no dtype; expected the dtype of the buffer",
      "did you mean \"float32\"?"},
+    {F "    B = T.alloc_buffer((4,), \"int\\n8\")", "3:30", "\"int\\n8\" is no dtype; expected the dtype of the buffer",
+     ""},
     {F "    B = T.alloc_buffer((4,), scop=\"local\")", "3:30", "a buffer has no argument 'scop'",
      "did you mean 'scope'?"},
     {F "    with T.sblock(\"b\"):\n        v = T.axis.spatal(4, n)\n", "4:13", "unknown T.axis.spatal",
@@ -212,6 +214,11 @@ TEST(ScriptOps, AreCheckedAgainstTheTable) {
   };
   const Row rows[] = {
       {F "    T.evaluate(T.expp(A[0]))", "unknown T.expp", "did you mean T.exp?"},
+      {F "    T.call_extern(\"int32\", \"f\", n)",
+       "T.call_extern cannot be read: the script is a subset of TVMScript and no Python is run",
+       "write T.call_packed(\"f\", ...)"},
+      {F "    T.break_loop()", "T.break_loop cannot be read: the script is a subset of TVMScript and no Python is run",
+       "put the condition into a `while`"},
       {F "    T.evaluate(T.exp(A[0], A[1]))", "tir.exp takes 1 argument, met 2", "its arguments are x"},
       {F "    T.evaluate(T.exp(A[0], fast=True))", "tir.exp has no attribute 'fast'", "it has no attributes"},
       {G "    return R.permute_dim(x)", "unknown R.permute_dim", "did you mean R.permute_dims?"},

@@ -93,6 +93,12 @@ TEST(Script, LargeConstantsStandAsTheirDigest) {
   EXPECT_EQ(e.where.substr(0, 9), "alone.py:");
 }
 
+TEST(Script, PrimitiveTypesStandInTuples) {
+  const char* head = "@R.function\ndef main(a: R.Tuple(T.int64, R.Shape([4]))):\n    return a";
+  const char* spelled = "@R.function\ndef main(a: R.Tuple(R.Prim(\"int64\"), R.Shape([4]))):\n    return a";
+  EXPECT_EQ(difference(Value(read(head)), Value(read(spelled))), "");
+}
+
 TEST(Script, ConstantsHoldWhatIsWritten) {
   auto bytes_of = [](const char* constant) {
     Node module = read(std::string("@R.function\ndef main():\n    return ") + constant);
@@ -117,6 +123,8 @@ TEST(Script, ConstantsHoldWhatIsWritten) {
   EXPECT_EQ(hex(bytes_of("R.const([[1, -2]], \"int16\")")), "0100feff");
   EXPECT_EQ(hex(bytes_of("R.const([True, False])")), "0100");
   EXPECT_EQ(hex(bytes_of("R.const(T.float32(\"inf\"), \"float32\")")), "0000807f");
+  EXPECT_EQ(hex(bytes_of("R.const([\"inf\", \"-inf\", \"nan\", -0.0], \"float32\")")),
+            "0000807f000080ff0000c07f00000080");
 }
 
 }  // namespace
