@@ -18,8 +18,8 @@ class LayoutLifter {
     for (const auto& [name, f] : functions_) names_.insert(name);
     bool changed = false;
     for (size_t i = 0, own = functions_.size(); i < own; ++i) {
-      const Node kept = as_node(functions_[i].second);  // functions are added meanwhile
-      auto* f = kept.as<relax::Function>();
+      const Node function = as_node(functions_[i].second);  // its own: functions are added meanwhile
+      auto* f = function.as<relax::Function>();
       if (!f) continue;
       known_.clear();
       Node body = sequence(f->body());
