@@ -4,6 +4,7 @@
 namespace tenon::ops {
 
 void conv(Compute& f) {
+  require_numbers(f);
   const Tensor &x = f.in(0), &w = f.in(1);
   if (x.rank() < 3 || x.rank() != w.rank())
     f.refuse(TN_ERROR_SHAPE, "needs data (n, c, ...) and weights (o, c / groups, ...) of one rank, got " +

@@ -15,6 +15,19 @@ Node broadcast_load(const Compute& f, const Tensor& x, const Indices& i);
 // `x` with a border of `value`: `before` and `after` elements on each axis. The tensor itself when there is no border.
 Tensor padded(Compute& f, const Tensor& x, const std::vector<int64_t>& before, const Shape& after, const Node& value);
 
+// ---- What every input must be (elementwise.cc)
+
+// No bool, which has no arithmetic.
+void require_numbers(const Compute& f);
+void require_floating(const Compute& f);
+
+// ---- Shared by reductions and pooling (reduce.cc)
+
+// What the maximum, or the minimum, of no values is: the infinities of floating-point dtypes, else the end of the
+// range.
+Node least(const Compute& f, DLDataType t);
+Node greatest(const Compute& f, DLDataType t);
+
 // elementwise.cc
 using UnaryBuilder = Node (*)(const Compute& f, const Node& x);
 void identity(Compute& f);

@@ -1,8 +1,34 @@
 // Operators that compute each element from the elements at the same place.
+#include <cmath>
+
 #include "definitions.h"
 
 namespace tenon::ops {
 namespace {
+
+// The numbers of an integer dtype, as its constants hold them: the greatest of uint64 has no positive one.
+struct Range {
+  int64_t least, greatest;
+};
+Range range_of(DLDataType t) {
+  if (t.code == kDLUInt) return {0, t.bits >= 63 ? INT64_MAX : (int64_t{1} << t.bits) - 1};
+  return {-(int64_t{1} << (t.bits - 2)) * 2, (int64_t{1} << (t.bits - 2)) - 1 + (int64_t{1} << (t.bits - 2))};
+}
+
+// A bound of clip for integers: the nearest one inside of it. None where every value of the dtype is inside.
+std::optional<int64_t> integer_bound(const Value& given, bool lower, DLDataType t) {
+  const Range range = range_of(t);
+  int64_t bound = 0;
+  if (given.is_int()) {
+    bound = given.as_int();
+  } else {
+    const double x = lower ? std::ceil(given.as_float()) : std::floor(given.as_float());
+    // The ends of int64 as doubles: -2^63 is one of its values, 2^63 is none.
+    bound = x < -0x1p63 ? INT64_MIN : x >= 0x1p63 ? INT64_MAX : std::isnan(x) ? 0 : static_cast<int64_t>(x);
+  }
+  if (lower ? bound <= range.least : bound >= range.greatest) return std::nullopt;
+  return std::clamp(bound, range.least, range.greatest);
+}
 
 template <class F>
 void unary(Compute& f, F&& value) {
@@ -24,6 +50,13 @@ void binary(Compute& f, F&& value, bool gives_bool = false) {
 
 template <Node (Builder::*make)(const Node&, const Node&) const>
 void arithmetic(Compute& f) {
+  require_numbers(f);
+  binary(f, [&](const Node& a, const Node& b) { return (f.b.*make)(a, b); });
+}
+
+// Also of bool: or, and and.
+template <Node (Builder::*make)(const Node&, const Node&) const>
+void extremum(Compute& f) {
   binary(f, [&](const Node& a, const Node& b) { return (f.b.*make)(a, b); });
 }
 
@@ -41,20 +74,39 @@ void require_bool(Compute& f) {
 
 }  // namespace
 
+void require_numbers(const Compute& f) {
+  for (size_t i = 0; i < f.inputs(); ++i)
+    if (is_bool(f.in(i).dtype))
+      f.refuse(TN_ERROR_TYPE, "computes with numbers, not with bool", "convert with R.astype");
+}
+
+void require_floating(const Compute& f) {
+  for (size_t i = 0; i < f.inputs(); ++i)
+    if (!is_floating(f.in(i).dtype))
+      f.refuse(TN_ERROR_TYPE, "needs a floating-point tensor, got " + dtype_text(f.in(i).dtype),
+               "convert with R.astype");
+}
+
 void identity(Compute& f) {
   unary(f, [](const Node& x) { return x; });
 }
 
 void negative(Compute& f) {
-  // -x and not 0 - x, which would lose the sign of zero.
-  unary(f, [&](const Node& x) { return f.b.mul(x, f.b.constant_of(-1, x.dtype())); });
+  require_numbers(f);
+  unary(f, [&](const Node& x) {
+    // -1 is no number of an unsigned dtype; 0 - x would lose the sign of a floating-point zero.
+    if (!is_floating(x.dtype())) return f.b.sub(f.b.constant_of(0, x.dtype()), x);
+    return f.b.mul(x, f.b.constant_of(-1, x.dtype()));
+  });
 }
 
 void absolute(Compute& f) {
+  require_numbers(f);
   unary(f, [&](const Node& x) { return f.b.intrinsic(x.dtype(), "tir.abs", {x}); });
 }
 
 void square(Compute& f) {
+  require_numbers(f);
   unary(f, [&](const Node& x) { return f.b.mul(x, x); });
 }
 
@@ -63,6 +115,7 @@ void relu(Compute& f) {
 }
 
 void leaky_relu(Compute& f) {
+  require_floating(f);
   double alpha = f.attr_float("alpha", 0.01);
   unary(f, [&](const Node& x) {
     Node zero = f.b.constant_of(0, x.dtype());
@@ -76,10 +129,19 @@ void logical_not(Compute& f) {
 }
 
 void clip(Compute& f) {
+  require_numbers(f);
   unary(f, [&](const Node& x) {
     Node y = x;
-    if (f.attr("min")) y = f.b.max(y, f.b.constant_of(f.attr_float("min", 0), x.dtype()));
-    if (f.attr("max")) y = f.b.min(y, f.b.constant_of(f.attr_float("max", 0), x.dtype()));
+    for (bool lower : {true, false}) {
+      const Value* given = f.attr(lower ? "min" : "max");
+      if (!given) continue;
+      Node bound;
+      if (is_floating(x.dtype()))
+        bound = f.b.real(given->as_float(), x.dtype());
+      else if (auto n = integer_bound(*given, lower, x.dtype()))
+        bound = f.b.imm(*n, x.dtype());
+      if (bound) y = lower ? f.b.max(y, bound) : f.b.min(y, bound);
+    }
     return y;
   });
 }
@@ -107,17 +169,15 @@ void where(Compute& f) {
 
 void intrinsic(Compute& f) {
   std::string name = "tir." + std::string(f.op().substr(f.op().rfind('.') + 1));
-  unary(f, [&](const Node& x) {
-    if (!is_floating(x.dtype())) f.refuse(TN_ERROR_TYPE, "needs a floating-point tensor, got " + dtype_text(x.dtype()));
-    return f.b.intrinsic(x.dtype(), name, {x});
-  });
+  require_floating(f);
+  unary(f, [&](const Node& x) { return f.b.intrinsic(x.dtype(), name, {x}); });
 }
 
 void add(Compute& f) { arithmetic<&Builder::add>(f); }
 void subtract(Compute& f) { arithmetic<&Builder::sub>(f); }
 void multiply(Compute& f) { arithmetic<&Builder::mul>(f); }
-void maximum(Compute& f) { arithmetic<&Builder::max>(f); }
-void minimum(Compute& f) { arithmetic<&Builder::min>(f); }
+void maximum(Compute& f) { extremum<&Builder::max>(f); }
+void minimum(Compute& f) { extremum<&Builder::min>(f); }
 void floor_divide(Compute& f) { arithmetic<&Builder::floordiv>(f); }
 void floor_mod(Compute& f) { arithmetic<&Builder::floormod>(f); }
 void equal(Compute& f) { comparison<&Builder::eq>(f); }
@@ -137,6 +197,7 @@ void logical_or(Compute& f) {
 
 // Integers are divided towards zero, as ONNX and PyTorch's truncating division do.
 void divide(Compute& f) {
+  require_numbers(f);
   binary(f, [&](const Node& a, const Node& b) -> Node {
     if (is_floating(a.dtype())) return f.b.div(a, b);
     return f.b.make<tir::TruncDiv>({a.dtype(), a, b});
@@ -144,10 +205,8 @@ void divide(Compute& f) {
 }
 
 void power(Compute& f) {
-  binary(f, [&](const Node& a, const Node& b) {
-    if (!is_floating(a.dtype())) f.refuse(TN_ERROR_TYPE, "needs floating-point tensors, got " + dtype_text(a.dtype()));
-    return f.b.intrinsic(a.dtype(), "tir.pow", {a, b});
-  });
+  require_floating(f);
+  binary(f, [&](const Node& a, const Node& b) { return f.b.intrinsic(a.dtype(), "tir.pow", {a, b}); });
 }
 
 }  // namespace tenon::ops

@@ -6,6 +6,7 @@ namespace tenon::ops {
 // NumPy's matmul: the last two axes are matrices, the others broadcast; a vector is a row on the left, a column on the
 // right, and its axis is absent from the result.
 void matmul(Compute& f) {
+  require_numbers(f);
   const Tensor &x = f.in(0), &y = f.in(1);
   if (x.rank() == 0 || y.rank() == 0) f.refuse(TN_ERROR_SHAPE, "a scalar has no matrix product");
   if (!same_dtype(x.dtype, y.dtype))
@@ -40,6 +41,7 @@ void matmul(Compute& f) {
 
 // (x - mean) / sqrt(variance + epsilon) * scale + shift, with one value of each for every channel of `axis`.
 void batch_norm_inference(Compute& f) {
+  require_floating(f);
   const Tensor &x = f.in(0), &scale = f.in(1), &shift = f.in(2), &mean = f.in(3), &variance = f.in(4);
   size_t axis = f.axis(f.attr_int("axis", 1), x.rank());
   for (const Tensor* t : {&scale, &shift, &mean, &variance})
@@ -57,6 +59,7 @@ void batch_norm_inference(Compute& f) {
 
 // x + bias, where bias is a vector along `axis`.
 void bias_add(Compute& f) {
+  require_numbers(f);
   const Tensor &x = f.in(0), &bias = f.in(1);
   size_t axis = f.axis(f.attr_int("axis", 1), x.rank());
   if (bias.rank() != 1 || !f.same(bias.shape[0], x.shape[axis]))

@@ -82,6 +82,9 @@ void reshape(Compute& f) {
     }
   }
   known = f.simplify(known);
+  if (open >= 0 && Compute::constant(known) == 0)
+    f.refuse(TN_ERROR_SHAPE, "any size of the dimension -1 gives no elements, got " + f.text(shape),
+             "write the dimension as a number");
   if (open >= 0)
     shape[static_cast<size_t>(open)] = f.simplify(f.b.floordiv(total, known));
   else if (!f.same(total, known))

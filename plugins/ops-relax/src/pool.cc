@@ -68,18 +68,16 @@ Shape window_extents(const Compute& f, const Windows& w) {
   return s;
 }
 
-Node lowest(const Compute& f, DLDataType t) { return f.b.intrinsic(t, "tir.min_value", {}); }
-
 }  // namespace
 
 void max_pool(Compute& f) {
   const Tensor& x = f.in(0);
   Windows w = windows(f, x);
-  Node least = lowest(f, x.dtype);
-  Tensor p = padded_for(f, x, w, least);
+  Node none = least(f, x.dtype);
+  Tensor p = padded_for(f, x, w, none);
   Tensor y = f.output(w.shape, x.dtype);
   f.reduce(
-      y, "max_pool", window_extents(f, w), least, [&](const Node& a, const Node& v) { return f.b.max(a, v); },
+      y, "max_pool", window_extents(f, w), none, [&](const Node& a, const Node& v) { return f.b.max(a, v); },
       [&](const Indices& i, const Indices& r) { return p(position(f, w, i, r)); });
 }
 
@@ -88,11 +86,11 @@ void max_pool_indices(Compute& f) {
   const Tensor& x = f.in(0);
   Windows w = windows(f, x);
   bool column_major = f.attr_int("storage_order", 0) != 0;
-  Node least = lowest(f, x.dtype);
-  Tensor p = padded_for(f, x, w, least);
+  Node lowest = least(f, x.dtype);
+  Tensor p = padded_for(f, x, w, lowest);
   Tensor best = f.temporary("best", w.shape, x.dtype);
   f.reduce(
-      best, "max_pool", window_extents(f, w), least, [&](const Node& a, const Node& v) { return f.b.max(a, v); },
+      best, "max_pool", window_extents(f, w), lowest, [&](const Node& a, const Node& v) { return f.b.max(a, v); },
       [&](const Indices& i, const Indices& r) { return p(position(f, w, i, r)); });
   Tensor y = f.output(w.shape, kInt64);
   Node none = f.b.imm(INT64_MAX);
@@ -117,7 +115,7 @@ void max_pool_indices(Compute& f) {
 
 void avg_pool(Compute& f) {
   const Tensor& x = f.in(0);
-  if (!is_floating(x.dtype)) f.refuse(TN_ERROR_TYPE, "needs a floating-point tensor, got " + dtype_text(x.dtype));
+  require_floating(f);
   Windows w = windows(f, x);
   bool include_padding = f.attr_int("count_include_pad", 0) != 0;
   Tensor p = padded_for(f, x, w, f.b.constant_of(0, x.dtype));

@@ -1,5 +1,6 @@
 // Reductions over chosen axes, and the softmax family built from them.
 #include <algorithm>
+#include <limits>
 
 #include "definitions.h"
 
@@ -72,12 +73,12 @@ Indices with(const Indices& i, size_t axis, const Node& at) {
 }
 
 Exponentials exponentials(Compute& f, const Tensor& x) {
-  if (!is_floating(x.dtype)) f.refuse(TN_ERROR_TYPE, "needs a floating-point tensor, got " + dtype_text(x.dtype));
+  require_floating(f);
   size_t axis = f.axis(f.attr_int("axis", -1), x.rank());
   Shape shape = without(x.shape, axis);
   Exponentials e{axis, f.temporary("greatest", shape, x.dtype), f.temporary("total", shape, x.dtype)};
   f.reduce(
-      e.greatest, "greatest", {x.shape[axis]}, f.b.intrinsic(x.dtype, "tir.min_value", {}),
+      e.greatest, "greatest", {x.shape[axis]}, least(f, x.dtype),
       [&](const Node& a, const Node& v) { return f.b.max(a, v); },
       [&](const Indices& i, const Indices& r) { return x(with(i, axis, r[0])); });
   f.sum(e.total, "total", {x.shape[axis]}, [&](const Indices& i, const Indices& r) {
@@ -88,36 +89,52 @@ Exponentials exponentials(Compute& f, const Tensor& x) {
 
 }  // namespace
 
+Node least(const Compute& f, DLDataType t) {
+  if (is_floating(t)) return f.b.real(-std::numeric_limits<double>::infinity(), t);
+  return f.b.intrinsic(t, "tir.min_value", {});
+}
+
+Node greatest(const Compute& f, DLDataType t) {
+  if (is_floating(t)) return f.b.real(std::numeric_limits<double>::infinity(), t);
+  return f.b.intrinsic(t, "tir.max_value", {});
+}
+
 void sum(Compute& f) {
+  require_numbers(f);
   Node zero = f.b.constant_of(0, f.in(0).dtype);
   reduction(f, zero, [&](const Node& a, const Node& v) { return f.b.add(a, v); });
 }
 
 void product(Compute& f) {
+  require_numbers(f);
   Node one = f.b.constant_of(1, f.in(0).dtype);
   reduction(f, one, [&](const Node& a, const Node& v) { return f.b.mul(a, v); });
 }
 
 void max(Compute& f) {
-  DLDataType t = f.in(0).dtype;
-  reduction(f, f.b.intrinsic(t, "tir.min_value", {}), [&](const Node& a, const Node& v) { return f.b.max(a, v); });
+  reduction(f, least(f, f.in(0).dtype), [&](const Node& a, const Node& v) { return f.b.max(a, v); });
 }
 
 void min(Compute& f) {
-  DLDataType t = f.in(0).dtype;
-  reduction(f, f.b.intrinsic(t, "tir.max_value", {}), [&](const Node& a, const Node& v) { return f.b.min(a, v); });
+  reduction(f, greatest(f, f.in(0).dtype), [&](const Node& a, const Node& v) { return f.b.min(a, v); });
 }
 
+// Integers are summed and divided in 64 bits: neither their sum nor their number need fit into their own dtype.
 void mean(Compute& f) {
+  require_numbers(f);
   const Tensor& x = f.in(0);
   Axes a = axes_of(f, x);
-  Tensor total = f.temporary("total", a.shape, x.dtype), y = f.output(a.shape, x.dtype);
+  Tensor y = f.output(a.shape, x.dtype);
   if (a.extents.empty()) return f.spatial(y, "copy", [&](const Indices& i) { return x(i); });
-  f.sum(total, "sum", a.extents, [&](const Indices& i, const Indices& r) { return element(a, x, i, r); });
-  Node count = f.b.cast(f.product(a.extents), x.dtype);
+  const bool floating = is_floating(x.dtype);
+  const DLDataType wide = floating || x.dtype.bits == 64 ? x.dtype : kInt64;
+  Tensor total = f.temporary("total", a.shape, wide);
+  f.sum(total, "sum", a.extents,
+        [&](const Indices& i, const Indices& r) { return f.b.cast(element(a, x, i, r), wide); });
+  Node count = f.b.cast(f.product(a.extents), wide);
   f.spatial(y, "mean", [&](const Indices& i) -> Node {
-    if (is_floating(x.dtype)) return f.b.div(total(i), count);
-    return f.b.make<tir::TruncDiv>({x.dtype, total(i), count});
+    if (floating) return f.b.div(total(i), count);
+    return f.b.cast(f.b.make<tir::TruncDiv>({wide, total(i), count}), x.dtype);
   });
 }
 
