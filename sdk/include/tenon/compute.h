@@ -227,10 +227,13 @@ class Compute {
       return;
     }
     auto* t = as_node(type).as<relax::TensorType>();
-    if (!t) refuse(TN_ERROR_TYPE, "an argument is not a tensor");
+    const std::string which = "argument " + std::to_string(inputs_.size());
+    if (as_node(type).is<relax::AnyType>())
+      refuse(TN_ERROR_TYPE, "the type of " + which + " is not known",
+             "annotate the variable, or the result of the function that gives it: -> R.Tensor(...)");
+    if (!t) refuse(TN_ERROR_TYPE, which + " is not a tensor");
     if (t->shape().is_none() || t->dtype().is_none())
-      refuse(TN_ERROR_SHAPE, "the shape or dtype of argument " + std::to_string(inputs_.size()) + " is not known",
-             "bring it in with R.match_cast");
+      refuse(TN_ERROR_SHAPE, "the shape or dtype of " + which + " is not known", "bring it in with R.match_cast");
     Shape shape;
     for (const Node& d : nodes(t->shape().ref<Array>())) shape.push_back(d);
     std::string name = "in" + std::to_string(inputs_.size());
