@@ -2,6 +2,7 @@
 
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/Utils/ModuleUtils.h>
 
 #include "function_emitter.h"
 
@@ -318,6 +319,9 @@ llvm::Function* ModuleEmitter::division(uint32_t kind, llvm::Type* t) {
                          llvm::Attribute::Speculatable, llvm::Attribute::NoSync, llvm::Attribute::NoFree})
     f->addFnAttr(attribute);
   f->setMemoryEffects(llvm::MemoryEffects::none());
+  // It is called ahead of the conditions around its calls. LLVM must not conclude from them what its operands are, and
+  // leaves alone what is used from elsewhere.
+  llvm::appendToCompilerUsed(out_, {f});
   llvm::IRBuilder<> ir(llvm::BasicBlock::Create(context(), "entry", f));
   llvm::Value *x = f->getArg(0), *y = f->getArg(1), *zero = llvm::Constant::getNullValue(t);
   llvm::Value* is_zero = ir.CreateICmpEQ(y, zero);
