@@ -2,8 +2,10 @@
 #ifndef TENON_ARITH_EVALUATE_H
 #define TENON_ARITH_EVALUATE_H
 
+#include <bit>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "tenon/cxx/node.h"
 
@@ -28,6 +30,32 @@ inline Int128 wrapped(Int128 v, DLDataType t) {
   return r;
 }
 
+// The number that a value of dtype t stands for: those of uint64 are kept as the int64 of the same bits.
+inline Int128 number(int64_t v, DLDataType t) {
+  return t.code == kDLUInt && t.bits == 64 ? static_cast<Int128>(static_cast<uint64_t>(v)) : static_cast<Int128>(v);
+}
+
+// The intrinsics on bits, as the manifest of ops-loop defines them. None for other intrinsics.
+inline std::optional<int64_t> bits_of(std::string_view op, DLDataType t, int64_t x, int64_t y) {
+  const uint64_t mask = t.bits == 64 ? ~uint64_t{0} : (uint64_t{1} << t.bits) - 1;
+  const uint64_t u = static_cast<uint64_t>(x) & mask;
+  auto value = [&](uint64_t v) { return static_cast<int64_t>(wrapped(static_cast<Int128>(v & mask), t)); };
+  if (op == "tir.bitwise_and") return value(u & static_cast<uint64_t>(y));
+  if (op == "tir.bitwise_or") return value(u | static_cast<uint64_t>(y));
+  if (op == "tir.bitwise_xor") return value(u ^ static_cast<uint64_t>(y));
+  if (op == "tir.bitwise_not") return value(~u);
+  if (op == "tir.popcount") return std::popcount(u);
+  if (op == "tir.clz") return std::countl_zero(u) - (64 - t.bits);
+  if (op == "tir.abs") return number(x, t) < 0 ? value(0 - static_cast<uint64_t>(x)) : x;
+  const bool out = number(y, t) < 0 || number(y, t) >= t.bits;
+  if (op == "tir.shift_left") return out ? 0 : value(u << y);
+  if (op == "tir.shift_right") {
+    if (out) return number(x, t) < 0 ? -1 : 0;
+    return t.code == kDLUInt ? value(u >> y) : x >> y;
+  }
+  return std::nullopt;
+}
+
 // None where the expression has no value.
 inline std::optional<int64_t> evaluate(const Node& n, Assignment& values, Evaluation how) {
   auto at = [&](uint32_t slot) { return evaluate(as_node(n.slot(slot)), values, how); };
@@ -50,7 +78,8 @@ inline std::optional<int64_t> evaluate(const Node& n, Assignment& values, Evalua
     case TN_KIND_ir_Var: return values.at(n.get());
     case TN_KIND_tir_Cast: {
       auto v = at(tir::CastSlot::value);
-      return v ? std::optional<int64_t>(static_cast<int64_t>(wrapped(*v, n.dtype()))) : v;
+      const DLDataType from = as_node(n.slot(tir::CastSlot::value)).dtype();
+      return v ? std::optional<int64_t>(static_cast<int64_t>(wrapped(number(*v, from), n.dtype()))) : v;
     }
     case TN_KIND_tir_Broadcast: return at(tir::BroadcastSlot::value);
     case TN_KIND_tir_Ramp: {
@@ -68,9 +97,12 @@ inline std::optional<int64_t> evaluate(const Node& n, Assignment& values, Evalua
     }
     case TN_KIND_ir_Call: {
       const Array& args = n.to<ir::Call>().args();
-      if (n.to<ir::Call>().op().to<ir::Op>().id() == "tir.if_then_else")
-        return branch(as_node(args[0]), as_node(args[1]), as_node(args[2]));
-      return std::nullopt;
+      const std::string_view op = n.to<ir::Call>().op().to<ir::Op>().id();
+      if (op == "tir.if_then_else") return branch(as_node(args[0]), as_node(args[1]), as_node(args[2]));
+      auto a = evaluate(as_node(args[0]), values, how);
+      if (!a || op == "tir.likely") return a;
+      auto c = args.size() > 1 ? evaluate(as_node(args[1]), values, how) : a;
+      return c ? bits_of(op, element_of(n.dtype()), *a, *c) : c;
     }
     case TN_KIND_tir_Let: {
       const auto& l = n.to<tir::Let>();
@@ -91,7 +123,8 @@ inline std::optional<int64_t> evaluate(const Node& n, Assignment& values, Evalua
   }
   auto x = at(tir::AddSlot::a), y = at(tir::AddSlot::b);
   if (!x || !y) return std::nullopt;
-  Int128 a = *x, b = *y;
+  const DLDataType operands = as_node(n.slot(tir::AddSlot::a)).dtype();
+  Int128 a = number(*x, operands), b = number(*y, operands);
   switch (n.kind()) {
     case TN_KIND_tir_Add: return result(a + b);
     case TN_KIND_tir_Sub: return result(a - b);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -12,6 +13,12 @@
 #include "ir/ir_table.h"
 
 namespace tenon::test {
+
+// A number from the environment.
+inline int64_t setting(const char* name, int64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoll(text, nullptr, 10) : otherwise;
+}
 
 // Reads and prints expressions over int64 variables made at their first use.
 //   a + b  a - b  a * b  a // b  a % b  truncdiv(a, b)  truncmod(a, b)  min(a, b)  max(a, b)  select(c, a, b)
