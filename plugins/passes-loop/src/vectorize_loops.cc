@@ -69,8 +69,8 @@ class Body : public Rewriter {
       case TN_KIND_tir_Not: return b_.logical_not(wide(visit(n.to<tir::Not>().a())));
       case TN_KIND_tir_Select: {
         const auto& s = n.to<tir::Select>();
-        refuse_loads(s.true_value());
-        refuse_loads(s.false_value());
+        refuse_what_may_fail(s.true_value());
+        refuse_what_may_fail(s.false_value());
         return b_.make<tir::Select>({vector_of(n.dtype()), wide(visit(s.condition())), wide(visit(s.true_value())),
                                      wide(visit(s.false_value()))},
                                     n.span());
@@ -99,10 +99,19 @@ class Body : public Rewriter {
     varying_.insert(scalar.get());
     vectors_[scalar.get()] = vector;
   }
-  void refuse_loads(const Node& e) const {
-    bool loads = false;
-    b_.walk(Value(e), [&](const Node& n) { loads = loads || n.is<tir::BufferLoad>(); });
+  // As a vector, it is computed for the lanes too that the condition leaves out.
+  void refuse_what_may_fail(const Node& e) const {
+    bool loads = false, divides = false;
+    b_.walk(Value(e), [&](const Node& n) {
+      loads = loads || n.is<tir::BufferLoad>();
+      const bool division = n.is<tir::Div>() || n.is<tir::FloorDiv>() || n.is<tir::FloorMod>() ||
+                            n.is<tir::TruncDiv>() || n.is<tir::TruncMod>();
+      if (!division || !is_integer(n.dtype())) return;
+      const auto* divisor = as_node(n.slot(tir::DivSlot::b)).as<ir::IntImm>();
+      divides = divides || !divisor || divisor->value() == 0;
+    });
     if (loads) throw Refusal{"a conditional value reads memory"};
+    if (divides) throw Refusal{"a conditional value divides by what may be zero"};
   }
   Array visit_indices(const Array& indices) {
     std::vector<Node> out;
@@ -131,7 +140,7 @@ class Body : public Rewriter {
   // A ramp stays one where it is moved or scaled.
   Node binary(const Node& n) {
     const auto& both = static_cast<const tir::Add&>(n);  // all have the same slots
-    if ((n.is<tir::And>() || n.is<tir::Or>())) refuse_loads(both.b());
+    if ((n.is<tir::And>() || n.is<tir::Or>())) refuse_what_may_fail(both.b());
     Node a = visit(both.a()), c = visit(both.b());
     const auto *ra = a.as<tir::Ramp>(), *rc = c.as<tir::Ramp>();
     bool a_scalar = a.dtype().lanes == 1, c_scalar = c.dtype().lanes == 1;
@@ -163,8 +172,8 @@ class Body : public Rewriter {
       Node v = visit(a);
       // A condition that is the same for all steps still decides what is evaluated.
       if (conditional && args.empty() && v.dtype().lanes != 1) {
-        refuse_loads(nodes(c.args())[1]);
-        refuse_loads(nodes(c.args())[2]);
+        refuse_what_may_fail(nodes(c.args())[1]);
+        refuse_what_may_fail(nodes(c.args())[2]);
       }
       args.push_back(conditional && args.empty() ? v : wide(v));
     }
