@@ -7,15 +7,33 @@
 #include <filesystem>
 
 #include "diag/suggest.h"
+#include "registry/pipeline_source.h"
 
 namespace tenon {
 
 namespace {
 
+// The ids of plugins in the order of preference; they need not be installed.
+std::vector<std::string> read_preferences(YamlReader& r, const Yaml& top) {
+  std::vector<std::string> ids = r.texts(top, "plugins");
+  const Yaml* list = top.find("plugins");
+  if (!list || ids.size() != list->items.size()) return ids;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const Yaml& at = list->items[i];
+    if (ids[i].empty() || ids[i].find_first_of("/: \t\n") != std::string::npos || ids[i].ends_with(".so"))
+      r.complain(at, yaml_kind(at) + " is not the id of a plugin", "ids are listed by: tenon plugin list");
+    else if (std::find(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(i), ids[i]) !=
+             ids.begin() + static_cast<std::ptrdiff_t>(i))
+      r.complain(at, "the plugin '" + ids[i] + "' comes twice", "leave one of them out", TN_ERROR_DUPLICATE);
+  }
+  return ids;
+}
+
 void read_pipelines(YamlReader& r, const Yaml& node, Config& config) {
   if (node.is_null()) return;
   if (!node.is_map()) {
-    r.complain(node, "'pipelines' is a map from names to pipelines, not " + yaml_kind(node));
+    r.complain(node, "'pipelines' is a map from names to pipelines, not " + yaml_kind(node),
+               "write pipelines: {NAME: {stages: [PLUGIN:PASS]}}");
     return;
   }
   std::vector<std::string> own;
@@ -24,8 +42,13 @@ void read_pipelines(YamlReader& r, const Yaml& node, Config& config) {
       r.complain(name, "the name of a pipeline is " + yaml_kind(name) + ", not text");
       continue;
     }
+    if (name.text.empty() || name.text == "none" || name.text.find_first_of("/ \t\n") != std::string::npos ||
+        is_pipeline_file(name.text) || name.text.ends_with(".so"))
+      r.complain(name, yaml_kind(name) + " cannot be the name of a pipeline",
+                 name.text == "none" ? "--pipeline none says that no pass runs; take another name"
+                                     : "take a word; a path or an ending such as .yaml would name a file");
     if (std::find(own.begin(), own.end(), name.text) != own.end())
-      r.complain(name, "the pipeline '" + name.text + "' comes twice", {}, TN_ERROR_DUPLICATE);
+      r.complain(name, "the pipeline '" + name.text + "' comes twice", "leave one of them out", TN_ERROR_DUPLICATE);
     own.push_back(name.text);
     auto earlier = std::find_if(config.pipelines.begin(), config.pipelines.end(),
                                 [&](const Config::Named& n) { return n.name == name.text; });
@@ -45,12 +68,20 @@ void read_slots(YamlReader& r, const Yaml& node, Config& config) {
   }
   std::vector<std::string> own;
   for (const auto& [name, body] : node.entries) {
+    if (!name.is_scalar()) {
+      r.complain(name, "the name of a pipeline is " + yaml_kind(name) + ", not text",
+                 "write slots: {cpu: {SLOT: [PLUGIN:PASS]}}");
+      continue;
+    }
     if (std::find(own.begin(), own.end(), name.text) != own.end())
-      r.complain(name, "the slots of '" + name.text + "' come twice", {}, TN_ERROR_DUPLICATE);
+      r.complain(name, "the slots of '" + name.text + "' come twice", "write them into one map", TN_ERROR_DUPLICATE);
     own.push_back(name.text);
     if (!config.find(name.text))
       r.complain(name, "there is no pipeline '" + name.text + "' whose slots could be filled",
-                 did_you_mean(name.text, config.names()), TN_ERROR_NOT_FOUND);
+                 did_you_mean(name.text, config.names(),
+                              "slots stand under the name of their pipeline: "
+                              "slots: {cpu: {SLOT: [PLUGIN:PASS]}}"),
+                 TN_ERROR_NOT_FOUND);
     config.slots.push_back({name.text, r.file(), body});
   }
 }
@@ -82,7 +113,7 @@ Config read_config(const Builder& b, const std::vector<std::string>& files) {
     YamlReader r(b, file);
     Yaml top = read_yaml(file);
     if (!top.is_null() && r.map(top, "the configuration", {{"plugins"}, {"pipelines"}, {"slots"}, {"isolation"}})) {
-      std::vector<std::string> plugins = r.texts(top, "plugins");
+      std::vector<std::string> plugins = read_preferences(r, top);
       for (const std::string& earlier : config.plugins)
         if (std::find(plugins.begin(), plugins.end(), earlier) == plugins.end()) plugins.push_back(earlier);
       config.plugins = std::move(plugins);

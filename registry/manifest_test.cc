@@ -16,7 +16,11 @@ class Manifest : public RegistryTest {
 TEST_F(Manifest, PointsAtWhatIsNotYaml) {
   EXPECT_EQ(complaints("id: [a\nversion: 1\n"),
             "m.yaml:1:5 not legal YAML: the list that begins here is not closed; close it with ]\n");
-  EXPECT_EQ(complaints("- a\n"), "m.yaml:1:1 the manifest is a map of keys and values, not a list\n");
+  EXPECT_EQ(
+      complaints("- a\n"),
+      "m.yaml:1:1 the manifest is a map of keys and values, not a list; its keys are: id, version, vendor, license, "
+      "tier, summary, library, runtimes, vocabulary, provides, passes, ops, codegen, executor, frontend, device, "
+      "loader, kinds, targets, offers\n");
   EXPECT_EQ(complaints("a: 1\n---\nb: 2\n"),
             "m.yaml:2:1 a second YAML document begins here; leave one; '---' separates documents\n");
   EXPECT_EQ(lines(read_manifest(b_, path("none.yaml")).complaints),
@@ -26,7 +30,7 @@ TEST_F(Manifest, PointsAtWhatIsNotYaml) {
 TEST_F(Manifest, NamesUnknownMissingAndRepeatedKeys) {
   EXPECT_EQ(complaints(std::string(kHead) + "vesion: 2\nid: twice\npasses: [{name: p, level: loop, summary: s}]\n"),
             "m.yaml:7:1 the manifest has no key 'vesion'; did you mean 'version'?\n"
-            "m.yaml:8:1 the key 'id' comes twice in the manifest\n");
+            "m.yaml:8:1 the key 'id' comes twice in the manifest; leave one of them out\n");
   EXPECT_EQ(complaints("id: x\nversion: 0.1.0\n"),
             "m.yaml:1:1 the manifest lacks the key 'tier'\n"
             "m.yaml:1:1 the manifest lacks the key 'summary'\n");
@@ -63,7 +67,8 @@ TEST_F(Manifest, ChecksPassesAndTheirOptions) {
       "(\"many\")\n"
       "m.yaml:15:34 the default of option 'b' of pass 'q' is wrong: the option takes one of \"x\", \"y\", not \"z\"\n"
       "m.yaml:16:22 option 'c' of pass 'q' has no key 'defualt'; did you mean 'default'?\n"
-      "m.yaml:17:10 option 'd' of pass 'q' is a map of keys and values, not '3'\n"
+      "m.yaml:17:10 option 'd' of pass 'q' is a map of keys and values, not '3'; its keys are: type, default, "
+      "choices, summary\n"
       "m.yaml:18:7 the option 'a' comes twice in pass 'q'\n");
 }
 
@@ -151,7 +156,8 @@ TEST_F(Manifest, BoundsWhatUntrustedTextCanCost) {
     for (int i = 0; i < 10; ++i) bomb += (i ? ",*" : "*") + before;
     bomb += "]\n";
   }
-  EXPECT_EQ(complaints(bomb), "m.yaml more than 200000 values, aliases expanded\n");
+  EXPECT_EQ(complaints(bomb),
+            "m.yaml more than 200000 values, aliases expanded; say it in less, or in several files\n");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "build/catalog.h"
 #include "diag/render.h"
 #include "diag/suggest.h"
+#include "diag/utf8.h"
 #include "registry/pipeline_order.h"
 #include "registry/pipeline_source.h"
 
@@ -162,7 +163,8 @@ class Resolver {
 
   void expand(const StageSource& stage, const Context& outer) {
     if (++steps_ > kMaxStages)
-      throw Error(TN_ERROR_LIMIT, "the pipeline has more than 4096 stages, includes followed", stage.where);
+      throw Error(TN_ERROR_LIMIT, "the pipeline has more than 4096 stages, includes followed", stage.where,
+                  "make it shorter");
     Context at = outer;
     if (stage.when) {
       std::string failure = condition_failure(*stage.when, s_.target);
@@ -203,8 +205,9 @@ class Resolver {
       std::error_code error;
       if (!fs::is_regular_file(file, error))
         return complain(stage.where,
-                        fs::exists(file, error) ? "the included file " + file + " is no regular file"
-                                                : "there is no file " + file + " to include",
+                        fs::exists(file, error)       ? "the included file " + file + " is no regular file"
+                        : fs::is_symlink(file, error) ? "the link " + file + " leads to no file to include"
+                                                      : "there is no file " + shortened(file, 200) + " to include",
                         near_file(file), TN_ERROR_NOT_FOUND);
       source = load_file(file);
     } else {
@@ -221,12 +224,13 @@ class Resolver {
     std::vector<std::string> names;
     std::error_code error;
     fs::path folder = fs::path(file).parent_path();
+    const std::string name = fs::path(file).filename().string();
     for (fs::directory_iterator it(folder.empty() ? "." : folder, error); !error && it != fs::directory_iterator();
          it.increment(error))
-      if (names.size() < 1000 && is_pipeline_file(it->path().filename().string()))
+      if (names.size() < 1000 && is_pipeline_file(it->path().filename().string()) && it->path().filename() != name)
         names.push_back(it->path().filename().string());
     std::sort(names.begin(), names.end());
-    return did_you_mean(fs::path(file).filename().string(), names);
+    return did_you_mean(name, names, "includes are looked for from the folder of the file that they stand in");
   }
 
   void fill(const StageSource& slot, const Context& outer) {

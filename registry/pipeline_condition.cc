@@ -49,7 +49,8 @@ class ConditionReader {
     if (const Yaml* any = node.find("any")) {
       if (!any->is_list() || any->items.empty())
         r_.complain(*any,
-                    "'any' takes a list of conditions, not " + (any->is_list() ? "an empty one" : yaml_kind(*any)));
+                    "'any' takes a list of conditions, not " + (any->is_list() ? "an empty one" : yaml_kind(*any)),
+                    "write any: [{kind: cpu}, {kind: cuda}]");
       else
         for (const Yaml& item : any->items) c.any.push_back(read(item, "a condition of 'any'"));
     }
@@ -65,8 +66,10 @@ class ConditionReader {
     if (!node) return out;
     if (node->is_scalar()) return {plain(*node, key)};
     if (!node->is_list() || node->items.empty()) {
-      r_.complain(*node, "'" + std::string(key) + "' takes a word or a list of words, not " +
-                             (node->is_list() ? "an empty one" : yaml_kind(*node)));
+      r_.complain(*node,
+                  "'" + std::string(key) + "' takes a word or a list of words, not " +
+                      (node->is_list() ? "an empty one" : yaml_kind(*node)),
+                  "write a word, or leave it out");
       return out;
     }
     for (const Yaml& item : node->items) {
@@ -85,7 +88,10 @@ class ConditionReader {
       r_.complain(node, "'" + word + "' is not the name of a feature",
                   "for targets without it write not: {features: [" + word.substr(1) + "]}");
     else if (word.empty())
-      r_.complain(node, "an empty word in '" + std::string(key) + "'");
+      r_.complain(node, "an empty word in '" + std::string(key) + "'", "leave it out");
+    else if (word.find_first_of(" ,") != std::string::npos)
+      r_.complain(node, yaml_kind(node) + " is no word that '" + std::string(key) + "' could name",
+                  "write several as a list, such as [avx2, fma]");
     return word;
   }
 

@@ -1,6 +1,7 @@
 #include "registry/pipeline_source.h"
 
 #include "diag/suggest.h"
+#include "diag/utf8.h"
 
 namespace tenon {
 
@@ -14,6 +15,20 @@ struct FormRow {
 constexpr FormRow kForms[] = {{"pass", StageSource::Form::kPass, "the name of a pass"},
                               {"include", StageSource::Form::kInclude, "a file or the name of a pipeline"},
                               {"slot", StageSource::Form::kSlot, "the name of a slot"}};
+
+// What was meant by a map that begins with a key which stages do not have.
+std::string stage_hint(const Yaml& key, const Yaml& value) {
+  const std::string name = shortened(key.text);
+  if (key.text == "<<") return "maps are not merged here; write their keys out";
+  if (key.text.find(':') != std::string::npos) return "write {pass: " + name + ", options: {...}}";
+  std::string nearest = did_you_mean(key.text, {"pass", "include", "slot"});
+  if (!nearest.empty()) return nearest;
+  auto letter = [](const std::string& s) { return !s.empty() && s[0] >= 'a' && s[0] <= 'z'; };
+  if (value.is_scalar() && letter(key.text) && letter(value.text) &&
+      value.text.find_first_of(" :") == std::string::npos)
+    return "write {pass: PLUGIN:PASS}; the name of a pass has no space, as in " + name + ":" + shortened(value.text);
+  return "write {pass: PLUGIN:PASS}";
+}
 
 bool is_slot_name(const std::string& s) {
   for (char c : s)
@@ -46,7 +61,8 @@ PipelineSource PipelineSourceReader::pipeline(const Yaml& node, std::string name
 std::vector<SlotFill> PipelineSourceReader::fills(const Yaml& node, const std::string& what) {
   std::vector<SlotFill> out;
   if (!node.is_map()) {
-    r_.complain(node, what + " is a map from slots to lists of stages, not " + yaml_kind(node));
+    r_.complain(node, what + " is a map from slots to lists of stages, not " + yaml_kind(node),
+                "write {SLOT: [PLUGIN:PASS]}");
     return out;
   }
   for (const auto& [key, list] : node.entries) {
@@ -78,12 +94,19 @@ std::optional<StageSource> PipelineSourceReader::stage(const Yaml& item, bool in
   StageSource s;
   s.file = r_.file();
   if (item.is_scalar()) {
+    for (const FormRow& form : kForms)
+      if (!item.quoted && item.text.starts_with(std::string(form.key) + ":")) {
+        r_.complain(item, yaml_kind(item) + " is one word, which names no pass",
+                    "put a space behind '" + std::string(form.key) + ":'");
+        return std::nullopt;
+      }
     s.name = item.text;
     s.where = r_.where(item);
     return s;
   }
   if (!item.is_map()) {
-    r_.complain(item, "a stage is the name of a pass, or a map with pass, include or slot, not " + yaml_kind(item));
+    r_.complain(item, "a stage is the name of a pass, or a map with pass, include or slot, not " + yaml_kind(item),
+                "write PLUGIN:PASS");
     return std::nullopt;
   }
   const FormRow* row = nullptr;
@@ -101,7 +124,7 @@ std::optional<StageSource> PipelineSourceReader::stage(const Yaml& item, bool in
   if (!row) {
     const Yaml* key = item.entries.empty() ? nullptr : &item.entries[0].key;
     r_.complain(key ? *key : item, "a stage has one of the keys pass, include and slot; this one has none of them",
-                key ? did_you_mean(key->text, {"pass", "include", "slot"}, "write {pass: PLUGIN:PASS}") : "");
+                key ? stage_hint(*key, item.entries[0].value) : "write PLUGIN:PASS");
     return std::nullopt;
   }
   size_t before = r_.complaints().size();
@@ -123,7 +146,8 @@ std::optional<StageSource> PipelineSourceReader::stage(const Yaml& item, bool in
   if (const Yaml* when = item.find("when")) s.when = read_condition(r_, *when, provider_, target_);
   if (const Yaml* options = item.find("options")) {
     if (!options->is_map() && !options->is_null())
-      r_.complain(*options, "'options' is a map of names and values, not " + yaml_kind(*options));
+      r_.complain(*options, "'options' is a map of names and values, not " + yaml_kind(*options),
+                  "write options: {NAME: VALUE}");
     s.options = *options;
   }
   if (s.form == StageSource::Form::kSlot) {

@@ -36,7 +36,7 @@ TEST_F(PipelineFile, NamesWhatIsUnknown) {
       "p.yaml:2:5 the plugin 'passes-x' has no pass 'simplfy'; did you mean 'simplify'?\n"
       "p.yaml:3:5 there is no plugin 'pass-x'; did you mean 'passes-x'?\n"
       "p.yaml:4:5 'simplify' is not the full name of a pass; write its plugin first: passes-x:simplify\n"
-      "p.yaml:5:35 'when' is a map of keys and values, not 'gpu'\n");
+      "p.yaml:5:35 'when' is a map of keys and values, not 'gpu'; its keys are: kind, arch, features, any, not\n");
   EXPECT_EQ(complaints("stage: []\n"),
             "p.yaml:1:1 the pipeline has no key 'stage'; did you mean 'stages'?\n"
             "p.yaml:1:1 the pipeline lacks the key 'stages'\n");
@@ -54,8 +54,8 @@ TEST_F(PipelineFile, ChecksOptionsWithTheirPosition) {
             "p.yaml:3:26 option 'max_steps' of pass passes-x:simplify takes an integer, not a string (\"many\")\n"
             "p.yaml:4:41 pass passes-x:simplify has no option 'max_step'; did you mean 'max_steps'?\n"
             "p.yaml:5:45 option 'mode' of pass passes-x:unroll takes one of \"a\", \"b\", not \"c\"\n"
-            "p.yaml:6:38 'options' is a map of names and values, not '3'\n"
-            "p.yaml:7:48 the key 'mode' comes twice\n"
+            "p.yaml:6:38 'options' is a map of names and values, not '3'; write options: {NAME: VALUE}\n"
+            "p.yaml:7:48 the key 'mode' comes twice; leave one of them out\n"
             "p.yaml:8:5 a stage has one of the keys pass, include and slot; this one has none of them; write {pass: "
             "PLUGIN:PASS}\n");
 }

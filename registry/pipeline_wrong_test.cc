@@ -1,5 +1,8 @@
 // Wrong pipelines, each refused where it is wrong. In the texts, `@@` marks the place that the first complaint must
 // name. A row also says whether the published schema refuses the text: it must, where the fault is one of form.
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,6 +13,7 @@
 
 #include "build/target.h"
 #include "diag/files.h"
+#include "diag/utf8.h"
 #include "registry/test_support.h"
 
 namespace tenon {
@@ -74,7 +78,26 @@ const Wrong kWrong[] = {
      "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[@@[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
      "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
      "nested deeper than 64"},
+    {"a tag that would include", kText, "stages:\n  - @@!include other.yaml\n", "the tag !include has no meaning"},
+    {"a tag that would make a number", kText,
+     "stages:\n  - {pass: passes-x:simplify, options: {max_steps: @@!!int '3'}}\n", "the tag !!int has no meaning"},
+    {"a tag of another list", kText, "stages: @@!!omap [{pass: passes-x:simplify}]\n", "the tag !!omap has no meaning"},
+    {"a byte that is no UTF-8", kText, "summary: caf\xc3\xa9\nstages:\n  - passes-x:@@\xff\n",
+     "the byte \\xFF is no UTF-8 text"},
+    {"a control character", kText, "stages:\n  - passes-x:@@\x01simplify\n", "the byte \\x01 is a control character"},
+    {"a NUL in quotes", kText, "stages:\n  - {include: @@\"q\\0.yaml\"}\n", "a NUL character stands in a text"},
+    {"keys of a map in two columns", kText, "stages:\n  - pass: passes-x:simplify\n  @@options: {}\n",
+     "not legal YAML: end of map not found"},
+    {"a text that begins with @", kText, "stages:\n  - @@`passes-x:simplify`\n", "not legal YAML: unknown token"},
     // The top of the file
+    {"nothing behind the beginning", kForm, "@@---\n", "the pipeline is a map of keys and values, not nothing"},
+    {"a required key misspelt", kForm, "@@stags: []\n", "the pipeline has no key 'stags'"},
+    {"nothing before a key with n", kForm, "@@stages:\nname: x\n", "'stages' is a list of stages, not nothing"},
+    {"behind the mark of UTF-8", kMeaning, "\xef\xbb\xbfstages:\n  - @@passes-x:simplfy\n",
+     "the plugin 'passes-x' has no pass 'simplfy'"},
+    {"behind longer characters", kMeaning,
+     "stages: [{pass: passes-x:unroll, options: {by: {'\xc3\xa9\xf0\x9f\x98\x80': 1}, mode: @@c}}]\n",
+     "option 'mode' of pass passes-x:unroll takes one of"},
     {"empty file", kForm, "@@", "the pipeline is a map of keys and values, not nothing"},
     {"top is a list", kForm, "@@- passes-x:simplify\n", "the pipeline is a map of keys and values, not a list"},
     {"top is text", kForm, "@@simplify\n", "the pipeline is a map of keys and values, not 'simplify'"},
@@ -107,7 +130,16 @@ const Wrong kWrong[] = {
     {"pass is empty", kMeaning, "stages:\n  - {pass: @@''}\n", "'pass' takes the name of a pass"},
     {"a key of a stage twice", kMeaning, "stages:\n  - {pass: passes-x:simplify, @@pass: passes-x:unroll}\n",
      "the key 'pass' comes twice"},
+    {"maps that would be merged", kForm, "stages:\n  - {@@<<: {pass: passes-x:simplify}}\n",
+     "a stage has one of the keys pass"},
+    {"a stage without a space", kMeaning, "stages:\n  - @@pass:passes-x:simplify\n",
+     "'pass:passes-x:simplify' is one word"},
+    {"a pass with a space", kForm, "stages:\n  - @@passes-x: simplify\n", "a stage has one of the keys pass"},
+    {"a pass as a key of its options", kForm, "stages:\n  - @@passes-x:simplify: {max_steps: 3}\n",
+     "a stage has one of the keys pass"},
     // Names of passes
+    {"options in braces", kMeaning, "stages:\n  - @@'passes-x:simplify{max_steps: 3}'\n",
+     "the plugin 'passes-x' has no pass 'simplify{max_steps: 3}'"},
     {"unknown plugin", kMeaning, "stages:\n  - @@pass-x:simplify\n", "there is no plugin 'pass-x'"},
     {"unknown pass", kMeaning, "stages:\n  - @@passes-x:simplfy\n", "the plugin 'passes-x' has no pass 'simplfy'"},
     {"a pass without its plugin", kMeaning, "stages:\n  - @@simplify\n", "'simplify' is not the full name of a pass"},
@@ -120,6 +152,11 @@ const Wrong kWrong[] = {
      "pass passes-x:simplify has no option 'max_step'"},
     {"an integer is due", kMeaning, "stages:\n  - {pass: passes-x:simplify, options: {max_steps: @@many}}\n",
      "option 'max_steps' of pass passes-x:simplify takes an integer, not a string"},
+    {"an integer with a point", kMeaning, "stages:\n  - {pass: passes-x:simplify, options: {max_steps: @@2.0}}\n",
+     "option 'max_steps' of pass passes-x:simplify takes an integer, not a number (2.0)"},
+    {"options by an alias, of another pass", kMeaning,
+     "stages:\n  - {pass: passes-x:simplify, options: &o {max_steps: 3}}\n  - {pass: passes-x:unroll, options: @@*o}\n",
+     "pass passes-x:unroll has no option 'max_steps'"},
     {"a boolean is due", kMeaning, "stages:\n  - {pass: passes-x:simplify, options: {fast: @@1}}\n",
      "option 'fast' of pass passes-x:simplify takes true or false"},
     {"a number is due", kMeaning, "stages:\n  - {pass: passes-x:unroll, options: {scale: @@'1.5'}}\n",
@@ -174,6 +211,8 @@ const Wrong kWrong[] = {
      "there is no CPU feature 'avx22'"},
     {"a feature with a sign", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: [@@-avx2]}}\n",
      "'-avx2' is not the name of a feature"},
+    {"features in one word", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: @@'avx2,fma'}}\n",
+     "'avx2,fma' is no word"},
     {"features are a map", kForm, "stages:\n  - {pass: passes-x:simplify, when: {features: @@{avx2: true}}}\n",
      "'features' takes a word or a list of words"},
     {"no kinds at all", kForm, "stages:\n  - {pass: passes-x:simplify, when: {kind: @@[]}}\n",
@@ -200,6 +239,8 @@ const Wrong kWrong[] = {
      "a slot cannot be filled with a slot"},
     {"a slot filled with text", kForm, "stages: [{slot: a}]\nslots: {a: @@passes-x:simplify}\n",
      "the slot 'a' is a list of stages"},
+    {"a slot filled with nothing", kForm, "stages: [{slot: a}]\nslots: {@@a: }\n",
+     "the slot 'a' is a list of stages, not nothing"},
     {"slots are a list", kForm, "stages: [{slot: a}]\nslots: @@[a]\n", "'slots' is a map from slots to lists"},
     {"a slot filled in two places of a file", kMeaning, "stages: [{slot: a}]\nslots: {a: [], @@a: []}\n",
      "the slot 'a' comes twice"},
@@ -308,7 +349,7 @@ class WrongPipelines : public RegistryTest {
         std::string before = content.substr(0, mark);
         size_t line_start = before.rfind('\n') == std::string::npos ? 0 : before.rfind('\n') + 1;
         expected = file + ":" + std::to_string(std::count(before.begin(), before.end(), '\n') + 1) + ":" +
-                   std::to_string(mark - line_start + 1);
+                   std::to_string(characters_before(before.substr(line_start), before.size()) + 1);
       }
       write(file, content);
     }
@@ -338,6 +379,53 @@ TEST_F(WrongPipelines, AreRefusedWhereTheyAreWrong) {
   }
   EXPECT_GE(causes.size(), 50u);
   std::printf("%zu wrong pipelines, each refused at its line and column\n", causes.size());
+}
+
+TEST_F(WrongPipelines, LinksAndPipesAreNoWayAroundTheRules) {
+  namespace fs = std::filesystem;
+  auto first = [&](const std::string& text) {
+    lay_out(text);
+    return lines({check().complaints.at(0)});
+  };
+  fs::create_symlink("p.yaml", path("link.yaml"));
+  fs::create_directory_symlink(".", path("loop"));
+  fs::create_symlink("nowhere.yaml", path("dangling.yaml"));
+  ASSERT_EQ(mkfifo(path("pipe.yaml").c_str(), 0600), 0);
+  EXPECT_TRUE(first("stages: [{include: link.yaml}]\n").starts_with("p.yaml:1:20 the includes go in a circle"));
+  EXPECT_TRUE(first("stages: [{include: loop/p.yaml}]\n").starts_with("p.yaml:1:20 the includes go in a circle"));
+  EXPECT_TRUE(first("stages: [{include: dangling.yaml}]\n").find("leads to no file to include") != std::string::npos);
+  EXPECT_TRUE(first("stages: [{include: pipe.yaml}]\n").find("is no regular file") != std::string::npos);
+  Registry registry(b_, {{path("plugins")}, path("plugins.yaml"), false}, nullptr);
+  EXPECT_TRUE(lines(registry.pipeline(path("pipe.yaml"), parse_target(b_, "cpu")).complaints)
+                  .find("cannot read the file: it is no regular file") != std::string::npos);
+}
+
+TEST_F(WrongPipelines, ConfigurationsAreRefusedWhereTheyAreWrong) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"plugins: [passes-x, @@passes-x]\n", "the plugin 'passes-x' comes twice"},
+      {"plugins: [@@./passes-x.so]\n", "'./passes-x.so' is not the id of a plugin"},
+      {"plugins: [@@'']\n", "'' is not the id of a plugin"},
+      {"pipelines: {@@a.yaml: {stages: []}}\n", "'a.yaml' cannot be the name of a pipeline"},
+      {"pipelines: {@@a/b: {stages: []}}\n", "'a/b' cannot be the name of a pipeline"},
+      {"pipelines: {@@none: {stages: []}}\n", "'none' cannot be the name of a pipeline"},
+      {"pipelines: {@@'': {stages: []}}\n", "'' cannot be the name of a pipeline"},
+      {"slots: {? @@[cpu] : {last: []}}\n", "the name of a pipeline is a list"},
+      {"slots: {@@last: [passes-x:simplify]}\n", "there is no pipeline 'last'"},
+      {"plugins: [passes-x]\n@@plugins: []\n", "the key 'plugins' comes twice"},
+      {"pipelines: @@[cpu]\n", "'pipelines' is a map from names to pipelines"},
+      {"isolation: @@yes\n", "'isolation' is a map of keys and values"}};
+  for (const auto& [text, message] : rows) {
+    SCOPED_TRACE(text);
+    std::string expected = lay_out(std::string("stages: []\n=== plugins.yaml\n") + text);
+    try {
+      check();
+      ADD_FAILURE() << "it was read";
+    } catch (const Error& e) {
+      std::string said = lines({e});
+      EXPECT_TRUE(said.starts_with(expected + " " + message)) << said;
+      EXPECT_NE(e.hint, "");
+    }
+  }
 }
 
 TEST_F(WrongPipelines, GrowAsLittleAsTheyNest) {

@@ -3,6 +3,7 @@
 #define TENON_REGISTRY_TEST_SUPPORT_H
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -18,7 +19,7 @@ class RegistryTest : public testing::Test {
   RegistryTest() {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
     dir_ = std::filesystem::path(testing::TempDir()) /
-           (std::string("tenon_") + info->test_suite_name() + "_" + info->name());
+           (std::string("tenon_") + info->test_suite_name() + "_" + info->name() + "_" + std::to_string(getpid()));
     std::filesystem::remove_all(dir_);
     std::filesystem::create_directories(dir_);
   }

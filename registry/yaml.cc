@@ -5,12 +5,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <sstream>
+
+#include "diag/files.h"
+#include "diag/utf8.h"
 
 namespace tenon {
 
@@ -24,11 +24,25 @@ constexpr size_t kMaxBytes = 16u << 20;
 // value, also of empty ones and of aliases.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(const std::string& text, const std::string& file) : text_(text), file_(file) {}
+  TreeBuilder(const std::string& text, const std::string& file)
+      : text_(text), file_(file), ascii_(characters_before(text, text.size()) == text.size()) {}
 
   Yaml take() {
     refuse_open_quote();
     return std::move(root_);
+  }
+
+  // From 1, in characters.
+  int column_of(const YAML::Mark& mark) {
+    auto at = static_cast<size_t>(std::max(mark.pos, 0)), bytes = static_cast<size_t>(std::max(mark.column, 0));
+    if (ascii_ || at > text_.size() || bytes > at) return mark.column + 1;
+    if (counted_line_ != at - bytes || counted_ > at) {
+      counted_line_ = counted_ = at - bytes;
+      count_of_characters_ = 0;
+    }
+    count_of_characters_ += characters_before(std::string_view(text_).substr(counted_), at - counted_);
+    counted_ = at;
+    return static_cast<int>(count_of_characters_) + 1;
   }
 
   // The list or map that is being read.
@@ -46,7 +60,10 @@ class TreeBuilder : public YAML::EventHandler {
     Yaml node = make(mark);
     node.kind = Yaml::Kind::kScalar;
     node.text = value;
-    node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
+    node.quoted = tag == "!" || tag == kText;
+    if (!node.quoted) refuse_tag(mark, tag, "");
+    if (value.find('\0') != std::string::npos)
+      throw Error(TN_ERROR_PARSE, "a NUL character stands in a text", yaml_where(file_, node), "take it out");
     last_scalar_ = mark;
     add(std::move(node), anchor);
   }
@@ -57,17 +74,18 @@ class TreeBuilder : public YAML::EventHandler {
       throw Error(TN_ERROR_PARSE, "the alias stands inside of what it stands for", yaml_where(file_, at));
     limit(found->second.count);
     Yaml node = found->second.node;
-    node.line = at.line;
-    node.column = at.column;
+    move_to(node, at);
     place(std::move(node));
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
+    refuse_tag(mark, tag, kList);
     open(mark, Yaml::Kind::kList, anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
+    refuse_tag(mark, tag, kMap);
     open(mark, Yaml::Kind::kMap, anchor);
   }
   void OnMapEnd() override { close(); }
@@ -85,31 +103,66 @@ class TreeBuilder : public YAML::EventHandler {
     size_t count;
   };
 
-  static Yaml make(const YAML::Mark& mark) {
+  static constexpr const char* kText = "tag:yaml.org,2002:str";
+  static constexpr const char* kList = "tag:yaml.org,2002:seq";
+  static constexpr const char* kMap = "tag:yaml.org,2002:map";
+
+  // A tag would promise a type or an action that nobody here gives.
+  void refuse_tag(const YAML::Mark& mark, const std::string& tag, const std::string& meant) {
+    if (tag.empty() || tag == "?" || tag == "!" || tag == meant) return;
+    constexpr std::string_view kCore = "tag:yaml.org,2002:";
+    std::string written = tag.starts_with(kCore) ? "!!" + tag.substr(kCore.size()) : tag;
+    throw Error(TN_ERROR_PARSE, "the tag " + shortened(written) + " has no meaning here", yaml_where(file_, make(mark)),
+                "leave it out");
+  }
+  // What stands in an alias is wrong where the alias is; what is wrong in itself is so at its anchor too.
+  static void move_to(Yaml& node, const Yaml& at) {
+    node.line = at.line;
+    node.column = at.column;
+    for (Yaml& item : node.items) move_to(item, at);
+    for (YamlEntry& entry : node.entries) {
+      move_to(entry.key, at);
+      move_to(entry.value, at);
+    }
+  }
+  Yaml make(const YAML::Mark& mark) {
     Yaml node;
     node.line = mark.line + 1;
-    node.column = mark.column + 1;
+    node.column = column_of(mark);
     return node;
+  }
+  // Whether "nothing" is written out there.
+  bool is_null_word(size_t at) const {
+    for (std::string_view word : {"~", "null", "Null", "NULL"})
+      if (text_.compare(at, word.size(), word) == 0)
+        return at + word.size() == text_.size() ||
+               std::string_view(" \t\r\n,]}#").find(text_[at + word.size()]) != std::string_view::npos;
+    return false;
   }
   // What is left empty is reported where the next thing stands; it is better shown at its own dash or key.
   Yaml make_empty(const YAML::Mark& mark) {
     Yaml node = make(mark);
     auto at = std::min(static_cast<size_t>(std::max(mark.pos, 0)), text_.size());
-    if (at < text_.size() && (text_[at] == '~' || text_[at] == 'n' || text_[at] == 'N')) return node;
+    if (is_null_word(at)) return node;
+    if (open_.empty()) {  // nothing at all, or after '---'
+      node.line = node.column = 1;
+      return node;
+    }
     size_t end = text_.find_last_not_of(" \t\r\n", at == 0 ? 0 : at - 1);
-    if (end != std::string::npos && text_[end] == '-') {
+    const bool in_list = open_.back().node.is_list();
+    if (in_list && end != std::string::npos && text_[end] == '-') {
       auto from = text_.begin() + static_cast<std::ptrdiff_t>(end);
       node.line -= static_cast<int>(std::count(from, text_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
       node.column = 1;
       for (size_t c = end; c > 0 && text_[c - 1] != '\n' && node.column < 1000; --c) ++node.column;
-    } else if (!open_.empty() && open_.back().has_key && open_.back().key.line < node.line) {
+    } else if (open_.back().has_key) {
       node.line = open_.back().key.line;
       node.column = open_.back().key.column;
     }
     return node;
   }
   // The parser takes a quoted text that runs to the end of the file as complete.
-  void refuse_open_quote() const {
+  void refuse_open_quote() {
     auto at = static_cast<size_t>(std::max(last_scalar_.pos, 0));
     if (at >= text_.size() || (text_[at] != '"' && text_[at] != '\'')) return;
     char quote = text_[at];
@@ -121,15 +174,19 @@ class TreeBuilder : public YAML::EventHandler {
         ++i;
       }
     }
-    throw Error(TN_ERROR_PARSE, "not legal YAML: a quote that is not closed", yaml_where(file_, make(last_scalar_)));
+    throw Error(TN_ERROR_PARSE, "not legal YAML: a quote that is not closed", yaml_where(file_, make(last_scalar_)),
+                std::string("close it with ") + quote);
   }
   void limit(size_t more) {
-    if ((count_ += more) > kMaxNodes) throw Error(TN_ERROR_LIMIT, "more than 200000 values, aliases expanded", file_);
+    if ((count_ += more) > kMaxNodes)
+      throw Error(TN_ERROR_LIMIT, "more than 200000 values, aliases expanded", file_,
+                  "say it in less, or in several files");
   }
   void open(const YAML::Mark& mark, Yaml::Kind kind, YAML::anchor_t anchor) {
     Yaml node = make(mark);
     node.kind = kind;
-    if (open_.size() >= kMaxDepth) throw Error(TN_ERROR_LIMIT, "nested deeper than 64 levels", yaml_where(file_, node));
+    if (open_.size() >= kMaxDepth)
+      throw Error(TN_ERROR_LIMIT, "nested deeper than 64 levels", yaml_where(file_, node), "nest it less");
     size_t first = count_;
     limit(1);
     open_.push_back({std::move(node), anchor, first, {}, false});
@@ -164,6 +221,9 @@ class TreeBuilder : public YAML::EventHandler {
 
   const std::string& text_;
   const std::string& file_;
+  bool ascii_;
+  // The last place that columns were counted to, in a text with longer characters.
+  size_t counted_line_ = std::string::npos, counted_ = 0, count_of_characters_ = 0;
   YAML::Mark last_scalar_ = YAML::Mark::null_mark();
   Yaml root_;
   int documents_ = 0;
@@ -171,6 +231,59 @@ class TreeBuilder : public YAML::EventHandler {
   std::map<YAML::anchor_t, Anchored> anchors_;
   size_t count_ = 0;
 };
+
+[[noreturn]] void throw_too_large(const std::string& file) {
+  throw Error(TN_ERROR_LIMIT, "the file is larger than 16 MiB", file, "split it, or name the right file");
+}
+
+// What the parser says, and what to do about it.
+struct SyntaxRow {
+  std::string_view said, hint;
+};
+constexpr SyntaxRow kSyntax[] = {
+    {"illegal tab", "indent with spaces"},
+    {"illegal block entry", "'- ' begins a line, which is indented with spaces"},
+    {"illegal map key", "indent with spaces, and put a text that holds ': ' in quotes"},
+    {"illegal map value", "put a text that holds ': ' in quotes"},
+    {"end of map not found", "the keys of a map begin in the same column"},
+    {"end of sequence not found", "the dashes of a list stand in the same column"},
+    {"unknown token", "put a text that begins with this character in quotes"},
+    {"illegal flow end", "take the bracket out, or open it before"},
+    {"illegal EOF in scalar", "close the quote"},
+    {"illegal document indicator in scalar", "close the quote before"},
+    {"unknown escape character", "between \" a backslash is written \\\\; between ' it stands for itself"},
+    {"the referenced anchor is not defined", "name an anchor (&NAME) that stands before it"},
+    {"anchor not found after", "write &NAME"},
+    {"alias not found after", "write *NAME, or put the text in quotes"},
+};
+
+std::string syntax_hint(const std::string& said) {
+  for (const SyntaxRow& row : kSyntax)
+    if (said.starts_with(row.said)) return std::string(row.hint);
+  return "";
+}
+
+// YAML is UTF-8 here, without the control characters that nobody sees.
+void require_text(const std::string& text, const std::string& file) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    throw Error(TN_ERROR_PARSE, "the file is UTF-16 text", file, "save it as UTF-8");
+  size_t wrong = find_not_utf8(text);
+  size_t control = 0;
+  for (; control < text.size(); ++control) {
+    const auto c = static_cast<unsigned char>(text[control]);
+    if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) break;
+  }
+  const size_t at = std::min(wrong, control);
+  if (at >= text.size()) return;
+  Yaml place;
+  place.line = static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n')) + 1;
+  const size_t line = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+  place.column = static_cast<int>(characters_before(std::string_view(text).substr(line), at - line)) + 1;
+  throw Error(
+      TN_ERROR_PARSE,
+      "the byte " + printable(text.substr(at, 1)) + (at == wrong ? " is no UTF-8 text" : " is a control character"),
+      yaml_where(file, place), at == wrong ? "save the file as UTF-8" : "take it out");
+}
 
 template <class T>
 bool whole_number(const std::string& text, T& number) {
@@ -191,7 +304,7 @@ Value scalar_value(const Builder& b, const Yaml& node, const std::string& file) 
   if (whole_number(s, i)) return Value(i);
   size_t sign = s[0] == '-' || s[0] == '+' ? 1 : 0;
   if (s.size() > sign && s.find_first_not_of("0123456789", sign) == std::string::npos)
-    throw Error(TN_ERROR_PARSE, "the integer " + s + " does not fit into 64 bits", yaml_where(file, node),
+    throw Error(TN_ERROR_PARSE, "the integer " + shortened(s) + " does not fit into 64 bits", yaml_where(file, node),
                 "put it in quotes when it is meant as text");
   double f = 0;
   if (s.find_first_of("0123456789") != std::string::npos && whole_number(s, f)) return Value(f);
@@ -212,8 +325,10 @@ const Yaml* Yaml::find(std::string_view key) const {
   return nullptr;
 }
 
-Yaml parse_yaml(const std::string& text, const std::string& file) {
-  if (text.size() > kMaxBytes) throw Error(TN_ERROR_LIMIT, "the file is larger than 16 MiB", file);
+Yaml parse_yaml(const std::string& given, const std::string& file) {
+  if (given.size() > kMaxBytes) throw_too_large(file);
+  const std::string text = given.starts_with("\xEF\xBB\xBF") ? given.substr(3) : given;
+  require_text(text, file);
   TreeBuilder builder(text, file);
   try {
     std::istringstream in(text);
@@ -230,20 +345,16 @@ Yaml parse_yaml(const std::string& text, const std::string& file) {
           yaml_where(file, *open), open->is_list() ? "close it with ]" : "close it with }");
     Yaml at;
     at.line = e.mark.line + 1;
-    at.column = e.mark.column + 1;
-    throw Error(TN_ERROR_PARSE, "not legal YAML: " + e.msg, yaml_where(file, at));
+    at.column = builder.column_of(e.mark);
+    throw Error(TN_ERROR_PARSE, "not legal YAML: " + e.msg, yaml_where(file, at), syntax_hint(e.msg));
   }
 }
 
 Yaml read_yaml(const std::string& file) {
   struct stat status;
-  if (stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Error(TN_ERROR_IO, S_ISDIR(status.st_mode) ? "it is a folder, not a file" : "it is no regular file", file);
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in) throw Error(TN_ERROR_IO, "cannot read the file: " + std::string(std::strerror(errno)), file);
-  return parse_yaml(text.str(), file);
+  if (stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && static_cast<size_t>(status.st_size) > kMaxBytes)
+    throw_too_large(file);
+  return parse_yaml(read_regular_file(file), file);
 }
 
 Value yaml_value(const Builder& b, const Yaml& node, const std::string& file) {
@@ -259,10 +370,12 @@ Value yaml_value(const Builder& b, const Yaml& node, const std::string& file) {
       Builder::Entries entries;
       for (const auto& [key, value] : node.entries) {
         if (!key.is_scalar())
-          throw Error(TN_ERROR_PARSE, "a key is " + yaml_kind(key) + ", not a name", yaml_where(file, key));
+          throw Error(TN_ERROR_PARSE, "a key is " + yaml_kind(key) + ", not a name", yaml_where(file, key),
+                      "write a name before the colon");
         for (const auto& [name, earlier] : entries)
           if (name == key.text)
-            throw Error(TN_ERROR_DUPLICATE, "the key '" + key.text + "' comes twice", yaml_where(file, key));
+            throw Error(TN_ERROR_DUPLICATE, "the key '" + shortened(key.text) + "' comes twice", yaml_where(file, key),
+                        "leave one of them out");
         entries.emplace_back(key.text, yaml_value(b, value, file));
       }
       return b.map(entries);
@@ -279,7 +392,7 @@ std::string yaml_where(const std::string& file, const Yaml& node) {
 std::string yaml_kind(const Yaml& node) {
   switch (node.kind) {
     case Yaml::Kind::kNull: return "nothing";
-    case Yaml::Kind::kScalar: return "'" + node.text + "'";
+    case Yaml::Kind::kScalar: return "'" + shortened(node.text) + "'";
     case Yaml::Kind::kList: return "a list";
     case Yaml::Kind::kMap: return "a map";
   }

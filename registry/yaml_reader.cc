@@ -9,24 +9,31 @@ void YamlReader::complain(const Yaml& at, std::string message, std::string hint,
 }
 
 bool YamlReader::map(const Yaml& node, const std::string& what, std::initializer_list<Key> keys) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const Key& key : keys) {
+    names.emplace_back(key.name);
+    list += (list.empty() ? "" : ", ") + names.back();
+  }
   if (!node.is_map()) {
-    complain(node, what + " is a map of keys and values, not " + yaml_kind(node));
+    // "key:value" is one word of YAML.
+    const bool joined = node.is_scalar() && !node.quoted && node.text.find(' ') == std::string::npos &&
+                        node.text.find(':') != std::string::npos && node.text.find(':') + 1 < node.text.size();
+    complain(node, what + " is a map of keys and values, not " + yaml_kind(node),
+             (joined ? "put a space behind ':'; " : "") + std::string("its keys are: ") + list);
     return false;
   }
-  std::vector<std::string> names;
-  for (const Key& key : keys) names.emplace_back(key.name);
   for (size_t i = 0; i < node.entries.size(); ++i) {
     const Yaml& key = node.entries[i].key;
     bool known = false, repeated = false;
     for (const std::string& name : names) known = known || (key.is_scalar() && name == key.text);
     for (size_t j = 0; j < i; ++j) repeated = repeated || node.entries[j].key.text == key.text;
     if (!known) {
-      std::string list;
-      for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-      complain(key, what + " has no key " + (key.is_scalar() ? "'" + key.text + "'" : "that is " + yaml_kind(key)),
-               did_you_mean(key.text, names, "its keys are: " + list));
+      complain(key, what + " has no key " + (key.is_scalar() ? yaml_kind(key) : "that is " + yaml_kind(key)),
+               key.text == "<<" ? "maps are not merged here; write their keys out"
+                                : did_you_mean(key.text, names, "its keys are: " + list));
     } else if (repeated) {
-      complain(key, "the key '" + key.text + "' comes twice in " + what, {}, TN_ERROR_DUPLICATE);
+      complain(key, "the key '" + key.text + "' comes twice in " + what, "leave one of them out", TN_ERROR_DUPLICATE);
     }
   }
   for (const Key& key : keys)
@@ -65,7 +72,8 @@ std::vector<std::string> YamlReader::texts(const Yaml& map, std::string_view key
   const Yaml* node = map.find(key);
   if (!node || node->is_null()) return out;
   if (!node->is_list()) {
-    complain(*node, "'" + std::string(key) + "' takes a list of texts, not " + yaml_kind(*node));
+    complain(*node, "'" + std::string(key) + "' takes a list of texts, not " + yaml_kind(*node),
+             "write " + std::string(key) + ": [...]");
     return out;
   }
   for (const Yaml& item : node->items) {

@@ -1,6 +1,7 @@
 #include "build/catalog.h"
 
 #include "diag/suggest.h"
+#include "diag/utf8.h"
 
 namespace tenon {
 
@@ -8,11 +9,11 @@ const PluginInfo& find_plugin(PluginProvider& provider, std::string_view id) {
   if (const PluginInfo* found = provider.find(id)) return *found;
   if (const BrokenPlugin* broken = provider.find_broken(id); broken && !broken->complaints.empty()) {
     const Error& first = broken->complaints[0];
-    throw Error(first.code, "the plugin '" + std::string(id) + "' cannot be used: " + first.message, first.where,
-                first.hint.empty() ? "correct it, or install the plugin again; all complaints: tenon plugin list"
-                                   : first.hint);
+    throw Error(
+        first.code, "the plugin '" + std::string(id) + "' cannot be used: " + first.message, first.where,
+        first.hint.empty() ? "correct it, or install the plugin again; all complaints: tenon plugin list" : first.hint);
   }
-  throw Error(TN_ERROR_NOT_FOUND, "there is no plugin '" + std::string(id) + "'", {},
+  throw Error(TN_ERROR_NOT_FOUND, "there is no plugin '" + shortened(id) + "'", {},
               did_you_mean(id, provider.ids(), "list what is installed with: tenon plugin list"));
 }
 
@@ -27,7 +28,13 @@ PassRef find_pass(PluginProvider& provider, std::string_view full_name) {
                       "write its plugin first: " + pass->full_name());
         passes.push_back(pass->full_name());
       }
-    throw Error(TN_ERROR_NOT_FOUND, "'" + std::string(full_name) + "' is not the full name of a pass", {},
+    const std::string id(full_name.substr(0, colon));
+    const std::string said = "'" + shortened(full_name) + "' is not the full name of a pass";
+    for (const PluginInfo& p : provider.plugins())
+      if (p.id == id && !p.passes.empty())
+        throw Error(TN_ERROR_NOT_FOUND, said, {},
+                    "write which pass of the plugin, such as " + p.passes[0]->full_name());
+    throw Error(TN_ERROR_NOT_FOUND, said, {},
                 did_you_mean(full_name, passes, "write PLUGIN:PASS, such as com.vendor.thing:simplify"));
   }
   std::string_view id = full_name.substr(0, colon), name = full_name.substr(colon + 1);
@@ -39,7 +46,11 @@ PassRef find_pass(PluginProvider& provider, std::string_view full_name) {
   }
   std::string list;
   for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
-  throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' has no pass '" + std::string(name) + "'", {},
+  for (const std::string& n : names)
+    if (name.starts_with(n + "{") || name.starts_with(n + " {"))
+      throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' has no pass '" + shortened(name) + "'", {},
+                  "in a file options stand beside the pass: {pass: " + plugin.id + ":" + n + ", options: {...}}");
+  throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' has no pass '" + shortened(name) + "'", {},
               did_you_mean(name, names, list.empty() ? "it has no passes" : "its passes are: " + list));
 }
 

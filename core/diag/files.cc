@@ -16,9 +16,13 @@ namespace tenon {
 namespace {
 
 Error io_error(const std::string& what, const std::string& path, int reason) {
-  const char* hint = reason == ENOSPC   ? "free some space, or write elsewhere"
-                     : reason == EACCES ? "check the rights of the file and of its folder"
-                                        : "";
+  const bool write = what.find("write") != std::string::npos;
+  const char* hint = reason == ENOSPC            ? "free some space, or write elsewhere"
+                     : reason == EACCES          ? "check the rights of the file and of its folder"
+                     : reason == EROFS           ? "write elsewhere"
+                     : reason == ENOENT && write ? "make its folder first"
+                     : reason == EISDIR && write ? "name a file in it"
+                                                 : "";
   return Error(TN_ERROR_IO, what + ": " + std::strerror(reason), path, hint);
 }
 
@@ -67,10 +71,36 @@ std::string read_file(const std::string& path) {
   }
 }
 
-void write_file(const std::string& path, std::string_view bytes) {
+bool is_regular_file(const std::string& path) {
   struct stat status;
-  bool special = ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-  if (special) {  // a pipe or a device such as /dev/full is written in place
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+std::string read_regular_file(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    throw Error(TN_ERROR_IO,
+                S_ISDIR(status.st_mode) ? "cannot read the file: it is a folder"
+                                        : "cannot read the file: it is no regular file",
+                path, "name a file");
+  return read_file(path);
+}
+
+bool is_special_file(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+std::string written_path(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  std::string target = std::filesystem::weakly_canonical(path, error).string();
+  return error ? path : target;
+}
+
+void write_file(const std::string& given, std::string_view bytes) {
+  const std::string path = written_path(given);
+  if (is_special_file(path)) {  // such as /dev/full
     Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (file.get() < 0) throw io_error("cannot write the file", path, errno);
     write_all(file.get(), bytes, path);
@@ -94,6 +124,7 @@ void write_file(const std::string& path, std::string_view bytes) {
 }
 
 void make_directories(const std::string& path) {
+  if (path.empty()) return;  // the folder of a name without one is here
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) throw io_error("cannot make the folder", path, error.value());

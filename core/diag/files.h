@@ -9,6 +9,13 @@ namespace tenon {
 
 // Throws TN_ERROR_IO.
 std::string read_file(const std::string& path);
+// The same, and refuses folders, pipes and devices, which may have no end.
+std::string read_regular_file(const std::string& path);
+bool is_regular_file(const std::string& path);
+// Whether something else than a regular file lies at `path`, such as a pipe or a device: it is written in place.
+bool is_special_file(const std::string& path);
+// Where a file that is written to `path` lies: links are followed, so that the file is replaced and the link stays.
+std::string written_path(const std::string& path);
 
 // Writes a temporary file beside `path`, flushes it to the disk, then renames it: after a failure (a full disk, no
 // rights) what was at `path` before is still there, and no partial file. Throws TN_ERROR_IO.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <fstream>
 
+#include "diag/files.h"
+#include "diag/utf8.h"
+
 namespace tenon {
 
 namespace {
@@ -22,13 +25,16 @@ int take_number(std::string& text) {
 
 // The source line with a mark below the column; "" when the file cannot be read.
 std::string excerpt(const Place& place) {
+  if (!is_regular_file(place.file)) return "";
   std::ifstream in(place.file);
   std::string line;
   for (int i = 0; i < place.line && in; ++i) std::getline(in, line);
-  if (!in || line.empty() || line.size() > kMaxLine) return "";
+  if (line.ends_with('\r')) line.pop_back();
+  if (place.line == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
   std::replace(line.begin(), line.end(), '\t', ' ');
+  if (!in || line.empty() || line.size() > kMaxLine || printable(line) != line) return "";
   std::string out = "   | " + line + "\n";
-  if (place.column >= 1 && static_cast<size_t>(place.column) <= line.size() + 1)
+  if (place.column >= 1 && static_cast<size_t>(place.column) <= characters_before(line, line.size()) + 1)
     out += "   | " + std::string(static_cast<size_t>(place.column - 1), ' ') + "^\n";
   return out;
 }
@@ -59,7 +65,7 @@ Place parse_place(const std::string& where) {
 std::string render_error(const Error& error) {
   std::string out;
   append(out, error, "error: ", 0);
-  return out;
+  return printable(out);  // names may come from files of strangers
 }
 
 }  // namespace tenon

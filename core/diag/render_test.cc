@@ -23,6 +23,14 @@ TEST(Render, ShowsTheSourceLine) {
   EXPECT_EQ(render_error(e), "error: no\n  at " + file + ":2:5\n   | two three\n   |     ^\n  hint: write four\n");
 }
 
+TEST(Render, CountsCharactersAndShowsNoBytesThatATerminalWouldObey) {
+  std::string file = testing::TempDir() + "render_test.txt";
+  std::ofstream(file) << "\xc3\xa9\xc3\xa9 x\r\n\x1b[2J x\n";
+  EXPECT_EQ(render_error(Error(TN_ERROR_PARSE, "no 'x\x1b[2J'", file + ":1:4")),
+            "error: no 'x\\x1B[2J'\n  at " + file + ":1:4\n   | \xc3\xa9\xc3\xa9 x\n   |    ^\n");
+  EXPECT_EQ(render_error(Error(TN_ERROR_PARSE, "no", file + ":2:5")), "error: no\n  at " + file + ":2:5\n");
+}
+
 TEST(Render, ShowsCausesAndLivesWithoutTheFile) {
   Error e(TN_ERROR_IO, "outer", "/no/such/file:1:1");
   e.cause = std::make_shared<Error>(TN_ERROR_IO, "inner");

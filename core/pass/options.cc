@@ -105,18 +105,31 @@ std::string value_text(const Value& v) {
   return "<" + value_kind(v) + ">";
 }
 
+namespace {
+// A number stays one to the eye: 1.0, not 1.
+std::string given_text(const Value& v) {
+  std::string text = value_text(v);
+  return v.is_float() && text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+}
+}  // namespace
+
 std::string option_problem(const OptionSchema& schema, const Value& value) {
   if (value.is_none() && !schema.required && schema.default_value.is_none()) return "";
   if (!has_type(schema.type, value))
     return "takes " + std::string(row_of(schema.type).article) + ", not " + value_kind(value) +
-           (value.is_none() ? "" : " (" + value_text(value) + ")");
+           (value.is_none() ? "" : " (" + given_text(value) + ")");
   if (schema.choices.empty()) return "";
   std::string known;
   for (const Value& choice : schema.choices) {
     if (value_text(choice) == value_text(value)) return "";
     known += (known.empty() ? "" : ", ") + value_text(choice);
   }
-  return "takes one of " + known + ", not " + value_text(value);
+  std::vector<std::string> names;
+  for (const Value& choice : schema.choices)
+    if (choice.is_string()) names.emplace_back(choice.as_string());
+  const std::string nearest =
+      value.is_string() && value.as_string().size() > 2 ? did_you_mean(value.as_string(), names) : "";
+  return "takes one of " + known + ", not " + value_text(value) + (nearest.empty() ? "" : "; " + nearest);
 }
 
 Map complete_options(const Builder& b, const OptionSchemas& schemas, const Map& given, const OptionSite& site,

@@ -33,7 +33,7 @@ TEST_F(Options, RefusesWhatIsUnknownMissingOrOfTheWrongType) {
             "option 'steps' of pass p:q takes an integer, not a string (\"many\")\n"
             "option 'name' of pass p:q takes a string, not an integer (3)\n");
   EXPECT_EQ(complaints({{"name", b_.string("x")}, {"mode", b_.string("slwo")}}),
-            "option 'mode' of pass p:q takes one of \"fast\", \"slow\", not \"slwo\"\n");
+            "option 'mode' of pass p:q takes one of \"fast\", \"slow\", not \"slwo\"; did you mean 'slow'?\n");
   EXPECT_EQ(complaints({{"name", b_.string("x")}, {"steps", Value()}}),
             "option 'steps' of pass p:q takes an integer, not nothing\n");
 }

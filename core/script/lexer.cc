@@ -33,12 +33,13 @@ class Lexer {
         memory_(memory),
         at_(source.text.data()),
         end_(at_ + source.text.size()),
-        line_begin_(at_) {}
+        line_begin_(at_),
+        counted_(at_) {}
 
   Tokens run() {
     if (source_.text.size() > limits_.bytes) source_.limit({1, 1}, "the text is longer", limits_.bytes);
     out_.list.reserve(source_.text.size() / 4 + 16);
-    if (source_.text.substr(0, 3) == "\xEF\xBB\xBF") at_ += 3;
+    if (source_.text.substr(0, 3) == "\xEF\xBB\xBF") begin_line(at_ += 3);
     indents_.push_back(0);
     while (at_ < end_) {
       if (begins_line_ && open_.empty() && !indentation()) continue;
@@ -61,7 +62,15 @@ class Lexer {
     Position where;
   };
 
-  Position here() const { return {line_, static_cast<int32_t>(at_ - line_begin_) + 1}; }
+  // Columns count characters.
+  Position here() {
+    for (; counted_ < at_; ++counted_) continued_ += (static_cast<unsigned char>(*counted_) & 0xc0) == 0x80;
+    return {line_, static_cast<int32_t>(at_ - line_begin_ - continued_) + 1};
+  }
+  void begin_line(const char* at) {
+    line_begin_ = counted_ = at;
+    continued_ = 0;
+  }
   char peek(size_t ahead = 0) const { return at_ + ahead < end_ ? at_[ahead] : '\0'; }
 
   Token& push(Tok kind, Position begin, std::string_view text) {
@@ -79,7 +88,7 @@ class Lexer {
   void next_line() {
     ++at_;
     ++line_;
-    line_begin_ = at_;
+    begin_line(at_);
   }
 
   // Reads the white space that begins a line; false when the line holds nothing else.
@@ -238,7 +247,7 @@ class Lexer {
       }
       if (*at_ == '\n') {
         ++line_;
-        line_begin_ = at_ + 1;
+        begin_line(at_ + 1);
       }
     }
     std::string_view content(first, static_cast<size_t>(at_ - first));
@@ -296,6 +305,8 @@ class Lexer {
   const char* at_;
   const char* end_;
   const char* line_begin_;
+  const char* counted_;           // up to where
+  std::ptrdiff_t continued_ = 0;  // bytes of the line that continue a character
   int32_t line_ = 1;
   uint32_t run_ = 0;
   bool begins_line_ = true;
