@@ -107,6 +107,8 @@ std::string lock_text(PluginProvider& provider, const LockParts& parts) {
   if (!parts.linker.empty()) out += "linker: {plugin: " + parts.linker + "}\n";
   out += ids.empty() ? "plugins: []\n" : "plugins:\n";
   for (const std::string& id : ids) out += plugin_text(find_plugin(provider, id));
+  // Before the stages, so that a lock which is cut off among them does not pass for a shorter one.
+  out += "stage_count: " + std::to_string(parts.pipeline.stages.size()) + "\n";
   out += parts.pipeline.stages.empty() ? "stages: []\n" : "stages:\n";
   for (const Stage& s : parts.pipeline.stages)
     out += "  - {pass: " + quoted(s.pass->full_name()) +

@@ -26,6 +26,7 @@ class LockReader {
                 {"codegen"},
                 {"linker"},
                 {"plugins", true},
+                {"stage_count", true},
                 {"stages", true}})) {
       if (r_.integer(top, "lock", 0) != 1)
         r_.complain(*top.find("lock"), "a lock of form " + top.find("lock")->text + "; this Tenon reads form 1",
@@ -44,15 +45,40 @@ class LockReader {
     r_.boolean(top, "complete", false);
     compare_core(*top.find("tenon"));
     const Yaml& locked = *top.find("target");
-    if (!locked.is_map())
-      r_.complain(locked, "'target' is a map of keys and values, not " + yaml_kind(locked));
-    else if (Value v = r_.value(locked); target && v.is_map() && yaml_text(v) != yaml_text(Value(*target)))
+    if (!is_target(locked)) {
+    } else if (Value v = r_.value(locked); target && v.is_map() && yaml_text(v) != yaml_text(Value(*target))) {
       differ(locked, "the lock is for the target " + yaml_text(v) + ", not " + yaml_text(Value(*target)),
              "leave --target out, or make a lock for this target");
+    }
     compare_plugins(*top.find("plugins"));
     for (const char* role : {"codegen", "linker"})
       if (const Yaml* node = top.find(role)) compare_role(*node, role);
     compare_stages(*top.find("stages"));
+    const Yaml& stages = *top.find("stages");
+    auto count = static_cast<int64_t>(stages.items.size());
+    if (int64_t said = r_.integer(top, "stage_count", count); stages.is_list() && said != count)
+      r_.complain(*top.find("stage_count"),
+                  "the lock was written with " + std::to_string(said) + " stages and holds " + std::to_string(count) +
+                      ": it is cut off, or was changed",
+                  "get it again, or make the lock anew");
+  }
+
+  // Whether it says what is needed of each target; what a kind says beside this is its own.
+  bool is_target(const Yaml& node) {
+    if (!node.is_map()) {
+      r_.complain(node, "'target' is a map of keys and values, not " + yaml_kind(node));
+      return false;
+    }
+    size_t before = r_.complaints().size();
+    const Yaml* kind = node.find("kind");
+    if (!kind) r_.complain(node, "'target' lacks the key 'kind'");
+    for (const char* key : {"kind", "arch"})
+      if (const Yaml* word = node.find(key)) require_text(*word, "'" + std::string(key) + "'");
+    if (const Yaml* features = node.find("features"); features && !features->is_list())
+      r_.complain(*features, "'features' is a list of texts, not " + yaml_kind(*features));
+    else if (features)
+      for (const Yaml& feature : features->items) require_text(feature, "a feature");
+    return r_.complaints().size() == before;
   }
 
   void require_text(const Yaml& node, const std::string& what) {
@@ -66,9 +92,10 @@ class LockReader {
 
   void compare_core(const Yaml& node) {
     if (!r_.map(node, "'tenon'", {{"version", true}, {"abi", true}, {"vocabulary", true}})) return;
+    const Yaml* at = node.find("version");
     std::string version = r_.text(node, "version");
-    if (version != core_version_)
-      differ(*node.find("version"), "the lock was made by Tenon " + version + ", this is Tenon " + core_version_,
+    if (at && version != core_version_)
+      differ(*at, "the lock was made by Tenon " + version + ", this is Tenon " + core_version_,
              "use that version, or make the lock anew", TN_ERROR_ABI_MISMATCH);
     struct Row {
       const char* key;
@@ -97,7 +124,7 @@ class LockReader {
         continue;
       const Yaml* at = node.find("id");
       std::string id = r_.text(node, "id");
-      if (!at || id.empty()) continue;
+      if (!at || !node.find("version")) continue;  // complained about
       require_text(*at, "the id of a plugin");
       if (!ids_.insert(id).second) {
         r_.complain(*at, "the plugin '" + id + "' comes twice in the lock", {}, TN_ERROR_DUPLICATE);
@@ -122,8 +149,30 @@ class LockReader {
                     "the lock has the plugin '" + id + "' " + version + ", installed is " + here->version + " (" +
                         here->manifest + ")",
                     "install that version of the plugin, or make the lock anew");
+    size_t before = r_.complaints().size();
     compare_file(node, id, "manifest", here->manifest);
+    if (r_.complaints().size() == before) compare_with_manifest(node, *here);
     compare_file(node, id, "library", here->library);
+  }
+
+  // What the lock repeats of a manifest that is the one of the lock.
+  void compare_with_manifest(const Yaml& node, const PluginInfo& here) {
+    auto compare = [&](const char* key, bool same) {
+      const Yaml* at = node.find(key);
+      if (!same)
+        differ(at ? *at : node,
+               "the " + std::string(key) + " of the plugin '" + here.id +
+                   "' is not what its manifest says: the lock was "
+                   "changed",
+               "make the lock anew");
+    };
+    size_t before = r_.complaints().size();
+    std::string vendor = r_.text(node, "vendor"), tier = r_.text(node, "tier");
+    std::vector<std::string> provides = r_.texts(node, "provides");
+    if (r_.complaints().size() != before) return;
+    compare("vendor", vendor == here.vendor);
+    compare("tier", tier == here.tier);
+    compare("provides", provides == here.provides);
   }
 
   void compare_file(const Yaml& node, const std::string& id, const char* key, const std::string& file) {

@@ -69,6 +69,7 @@ TEST_F(Lock, SaysAllThatMatters) {
                 "    library: " +
                 digest_of_file(path("plugins/passes-x/passes-x.so")) +
                 "\n"
+                "stage_count: 1\n"
                 "stages:\n"
                 "  - {pass: \"passes-x:simplify\", options: {by: {\"a: b\": [1, 2.0, \"true\", \"yes\"]}, scale: 2.0, "
                 "steps: 3}}\n");
@@ -117,12 +118,21 @@ TEST_F(Lock, RefusesWhatDiffers) {
        "lock.yaml:13:15 the manifest of the plugin 'passes-x' is not the one of the lock"},
       {"    library: sha256:", "    library: sha256:0",
        "lock.yaml:14:14 the library of the plugin 'passes-x' is not the one of the lock"},
-      {"passes-x:simplify", "passes-x:simplfy", "lock.yaml:16:12 the plugin 'passes-x' has no pass 'simplfy'"},
+      {"tenon: {version: \"0.1.0\", ", "tenon: {", "lock.yaml:3:8 'tenon' lacks the key 'version'"},
+      {"    version: \"0.1.0\"\n", "", "lock.yaml:8:5 a plugin of the lock lacks the key 'version'"},
+      {"    tier: stable-c", "    tier: preview-c",
+       "lock.yaml:11:11 the tier of the plugin 'passes-x' is not what its manifest says"},
+      {"provides: [tenon.pass/1]", "provides: [tenon.op/1]", "lock.yaml:12:15 the provides of the plugin 'passes-x'"},
+      {"vendor: \"A", "vendor: \"B", "lock.yaml:10:13 the vendor of the plugin 'passes-x'"},
+      {"kind: \"cpu\"", "kind: 3", "lock.yaml:5:"},
+      {"[\"+avx2\"", "[1", "lock.yaml:5:"},
+      {"stage_count: 1", "stage_count: 2", "lock.yaml:15:14 the lock was written with 2 stages and holds 1"},
+      {"passes-x:simplify", "passes-x:simplfy", "lock.yaml:17:12 the plugin 'passes-x' has no pass 'simplfy'"},
       {"passes-x:simplify", "passes-y:tidy",
-       "lock.yaml:16:12 the lock uses the plugin 'passes-y', and 'plugins' does not list it"},
-      {"steps: 3", "steps: many", "lock.yaml:16:101 option 'steps' of pass passes-x:simplify takes an integer"},
-      {", steps: 3", "", "lock.yaml:16:42 the lock lacks the option 'steps'"},
-      {"stages:\n", "stages: 3\n#", "lock.yaml:15:9 'stages' is a list"},
+       "lock.yaml:17:12 the lock uses the plugin 'passes-y', and 'plugins' does not list it"},
+      {"steps: 3", "steps: many", "lock.yaml:17:101 option 'steps' of pass passes-x:simplify takes an integer"},
+      {", steps: 3", "", "lock.yaml:17:42 the lock lacks the option 'steps'"},
+      {"stages:\n", "stages: 3\n#", "lock.yaml:16:9 'stages' is a list"},
   };
   for (const Row& row : rows) {
     std::string text = right;

@@ -81,6 +81,7 @@ bool is_artifact(const std::string& path) { return path.ends_with(".so"); }
 bool is_lock(const std::string& path) {
   if (is_artifact(path)) return true;
   if (!path.ends_with(".yaml") && !path.ends_with(".yml") && !path.ends_with(".lock")) return false;
+  if (!is_regular_file(path)) return false;
   std::ifstream in(path);
   for (std::string line; std::getline(in, line);)
     if (line.starts_with("lock:")) return true;
@@ -88,7 +89,7 @@ bool is_lock(const std::string& path) {
 }
 
 LockFile read_lock_file(const std::string& path) {
-  std::string bytes = read_file(path);
+  std::string bytes = read_regular_file(path);
   if (!is_artifact(path)) return {std::move(bytes), path};
   rt::ElfFile elf;
   rt::Bytes index;
