@@ -60,14 +60,21 @@ void seal(const std::string& path) {
 
 }  // namespace
 
-void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& link, const std::string& path) {
+void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& link, const std::string& given) {
+  const std::string path = written_path(given);
+  if (std::filesystem::is_directory(path))
+    throw Error(TN_ERROR_IO, "cannot write the artifact: it is a folder", given, "name a file in it");
+  const bool special = is_special_file(path);  // such as /dev/null; written in place
   const Value* format = parts.payload.find("format");
   if (!format || format->as_string() != kObjectFormat || !parts.payload.find("bytes"))
-    throw Error(TN_ERROR_PLUGIN, "the code generator's payload is no object file", path);
+    throw Error(TN_ERROR_PLUGIN, "the code generator's payload is no object file", given);
   check_objects(parts.payload, parts.payloads);
   std::string index = encode_value(Value(artifact_index(b, parts)));
   std::string blank(sizeof(rt::ArtifactSeal), '\0');
-  TemporaryFiles files(path);
+  // A linker may take what begins with '-' for an option.
+  const std::string base = special ? (std::filesystem::temp_directory_path() / "tenon-artifact").string()
+                                   : (path.starts_with('-') ? "./" : "") + path;
+  TemporaryFiles files(base);
   std::string code_file = files.make(".code.o"), data_file = files.make(".data.o"), linked = files.make(".so");
   try {
     write_file(code_file, payload_bytes(parts.payload));
@@ -85,14 +92,15 @@ void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& li
     link(b.array(objects), linked);
     seal(linked);
   } catch (const Error& e) {
-    if (!e.where.starts_with(path)) throw;
-    Error named(e.code, e.message, path, e.hint);  // of a file beside it, which is gone again
+    if (!e.where.starts_with(base)) throw;
+    Error named(e.code, e.message, given, e.hint);  // of a file beside it, which is gone again
     named.cause = e.cause;
     throw named;
   }
+  if (special) return write_file(path, read_file(linked));
   std::error_code error;
   std::filesystem::rename(linked, path, error);
-  if (error) throw Error(TN_ERROR_IO, "the finished artifact cannot be put in its place: " + error.message(), path);
+  if (error) throw Error(TN_ERROR_IO, "the finished artifact cannot be put in its place: " + error.message(), given);
 }
 
 }  // namespace tenon
