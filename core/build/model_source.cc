@@ -115,7 +115,7 @@ ModelSource::ModelSource(const std::string& path, const Map& constants) {
   auto fail = [&](const char* what) {
     return Error(TN_ERROR_IO, std::string("the model cannot be ") + what + ": " + std::strerror(errno), path);
   };
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // of a pipe, not to wait
   if (file.fd < 0) throw fail("opened");
   struct stat s;
   if (fstat(file.fd, &s)) throw fail("examined");

@@ -287,6 +287,27 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
   return loaded.ref<Map>();
 }
 
+// Says what can be read where no frontend is for files named like this one.
+void Session::require_frontend(const std::string& path, const std::string& extension) {
+  std::vector<std::string> known;
+  std::string list;
+  for (const PluginInfo& p : provider_.plugins())
+    if (p.frontend)
+      for (const std::string& e : p.frontend->extensions) {
+        if (e == extension) return;
+        known.push_back("." + e);
+        list += "." + e + " (" + p.id + "), ";
+      }
+  if (known.empty()) return;  // that none is installed is said by who chooses one
+  throw Error(TN_ERROR_NOT_FOUND,
+              extension.empty() ? "the name of the model has no ending that says what it is"
+                                : "no installed frontend reads ." + extension + " files",
+              path,
+              extension == "so" ? "an artifact is compiled already; tenon run and tenon check take it"
+                                : did_you_mean("." + extension, extension.empty() ? std::vector<std::string>() : known,
+                                               "what can be read: " + list + ".py (a module's text)"));
+}
+
 Node Session::import_model(const std::string& path, std::string_view frontend, const Map& constants) {
   std::string name = path.substr(path.rfind('/') + 1);
   std::string extension = name.rfind('.') == std::string::npos ? "" : name.substr(name.rfind('.') + 1);
@@ -295,9 +316,10 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
       if (e == extension) return true;
     return false;
   };
+  ModelSource source(path, constants);
+  if (frontend.empty()) require_frontend(path, extension);
   const PluginInfo& plugin =
       choose_plugin(provider_, frontend, TN_FRONTEND, "a frontend for ." + extension + " files", accepts);
-  ModelSource source(path, constants);
   PluginInstances::Use use = instances_->use(plugin, TN_FRONTEND);
   auto* table = static_cast<const TnFrontend*>(use.table);
   if (!TN_HAS(table, import)) throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' has no slot import");

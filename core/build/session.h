@@ -100,6 +100,7 @@ class Session : public PassSource {
   // How a linker is called; an empty id: the first that is installed.
   std::function<void(const Array& objects, const std::string& output)> link_with(const Node& module,
                                                                                  std::string_view linker);
+  void require_frontend(const std::string& path, const std::string& extension);
   void report(std::vector<Diagnostic> diagnostics);
   void add_instrument(const std::string& id, RunOptions& options);
   template <class F>

@@ -78,6 +78,11 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return out;
 }
 
+std::string trimmed(const std::string& text) {
+  size_t first = text.find_first_not_of(' ');
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') + 1 - first);
+}
+
 Value text_array(const Builder& b, const std::vector<std::string>& texts) {
   std::vector<Value> values;
   for (const std::string& t : texts) values.push_back(b.string(t));
@@ -129,14 +134,26 @@ Map parse_target(const Builder& b, const std::string& text) {
     features = {"native"};
   else if (rest != "generic")
     features = split(rest, ',');
+  for (std::string& f : features) f = trimmed(f);
   std::sort(features.begin(), features.end());
   if (kind.empty())
     throw Error(TN_ERROR_ARGUMENT, "the target '" + text + "' names no kind", {}, "write cpu, or KIND:FEATURES");
   if (kind == "cpu")
-    for (const std::string& f : features)
-      if (f != "native" && f[0] != '+' && f[0] != '-')
+    for (const std::string& f : features) {
+      if (f == "native") continue;
+      if (f == "generic")
+        throw Error(TN_ERROR_ARGUMENT, "the target '" + text + "' is generic and more", {},
+                    "features are added to the baseline: write cpu:+avx2");
+      if (f.empty() || f.find_first_of("+-") == std::string::npos || (f[0] != '+' && f[0] != '-'))
         throw Error(TN_ERROR_ARGUMENT, "the feature '" + f + "' of target '" + text + "' has no sign", {},
-                    "write +" + f + " to use it or -" + f + " not to");
+                    f.empty() ? "take the comma out" : "write +" + f + " to use it or -" + f + " not to");
+      if (f.size() == 1)
+        throw Error(TN_ERROR_ARGUMENT, "a feature of target '" + text + "' has a sign and no name", {},
+                    "write one such as +avx2");
+      if (f.find('+', 1) != std::string::npos)
+        throw Error(TN_ERROR_ARGUMENT, "the target '" + text + "' has no comma between its features", {},
+                    "write cpu:+avx2,+fma");
+    }
   return resolve_target(b, b.map({{"kind", b.string(kind)}, {"features", text_array(b, features)}}));
 }
 

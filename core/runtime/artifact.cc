@@ -89,7 +89,7 @@ struct Opening {
   }
 
   int map_file() const {
-    a->fd = ::open(path, O_RDONLY | O_CLOEXEC);
+    a->fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // of a pipe, not to wait
     if (a->fd < 0) return io("opened");
     struct stat s;
     if (fstat(a->fd, &s)) return io("examined");
