@@ -97,7 +97,7 @@ Run add_check(Command& app, std::shared_ptr<Common> common) {
                         : std::to_string(complaints.size()) + " complaint" + (complaints.size() == 1 ? "" : "s")));
       report.push_back(Json{{"file", file}, {"ok", complaints.empty()}, {"complaints", listed}});
     }
-    if (common->json) print_line(report.dump(2));
+    if (common->json) print_json(report);
     return code;
   };
 }

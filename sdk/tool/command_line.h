@@ -64,6 +64,9 @@ class Command {
  private:
   Command(const std::string& name, CLI::App* app);
   std::vector<std::string> option_names() const;
+  Command* find(const std::string& name) const;
+  void check_words(int argc, char** argv, std::vector<Command*>& path);
+  void add_footers(const std::vector<std::string>& outer, const std::string& path);
 
   std::string name_;
   std::unique_ptr<CLI::App> owned_;

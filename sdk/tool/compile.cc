@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compile_lock.h"
+#include "diag/files.h"
 #include "lock_file.h"
 
 namespace tenon::tool {
@@ -17,7 +18,31 @@ struct CompileArgs {
   PassOptions passes;
 };
 
+// Where the result goes, before anything is done for it.
+std::string output_of(const CompileArgs& a, bool json) {
+  const bool stream = a.output.empty() || a.output == "-";
+  if (!a.emit.empty()) {
+    if (stream && json && a.emit == "object")
+      throw UsageError("an object is no text that JSON could hold", "name a file with -o");
+    if (stream) return "";
+  } else {
+    if (a.output == "-") throw UsageError("an artifact is a file", "name it with -o FILE.so");
+    if (a.output.empty() && a.module == "-")
+      throw UsageError("a module from the standard input has no name for the artifact", "name it with -o FILE.so");
+  }
+  std::string output = stream ? std::filesystem::path(a.module).stem().string() + ".so" : a.output;
+  std::error_code error;
+  for (const std::string& input : {a.module, a.lock})
+    if (!input.empty() && is_regular_file(input) && std::filesystem::equivalent(input, output, error))
+      throw UsageError("the output '" + output + "' is the input '" + input + "', which it would replace",
+                       "name another file with -o");
+  return output;
+}
+
 int compile(CompileArgs a, const Common& common) {
+  if (a.module.empty() && a.passes.start_from.empty())
+    throw UsageError("a model is needed", "tenon compile MODEL -o OUT.so");
+  const std::string output = output_of(a, common.json);
   auto session = common.open();
   const Builder& b = session->builder();
   CompileLock lock;
@@ -25,19 +50,21 @@ int compile(CompileArgs a, const Common& common) {
   std::string kind(session->target().find("kind")->as_string());
   auto start = std::chrono::steady_clock::now();
   PassesResult result = run_passes(*session, common, a.passes, a.module, kind);
-  std::string output = a.output;
+  std::string text;  // for the standard output
   if (!a.emit.empty()) {
-    if (a.emit == "script") {
+    if (a.emit == "script" && !output.empty()) {
       write_module(*session, result.module, output);
+    } else if (a.emit == "script") {
+      text = session->print(result.module);
     } else {
       std::string format = a.emit == "object" ? "elf-object" : a.emit;
       Map given = a.back_end.codegen_options.is_map() ? a.back_end.codegen_options.ref<Map>() : Map();
       Map options = b.with(given, "emit", b.string(format));
       Map payload = session->generate(result.module, a.back_end.codegen, Value(options));
-      write_output(output, std::string(string_view_of(payload.find("bytes")->raw())));
+      text = string_view_of(payload.find("bytes")->raw());
+      if (!output.empty()) write_output(output, text);
     }
   } else {
-    if (output.empty()) output = std::filesystem::path(a.module).stem().string() + ".so";
     Builder::Entries options{{"lock", b.string(lock.text(*session, a.passes, result, a.back_end))},
                              {"codegen_options", a.back_end.codegen_options}};
     if (!a.back_end.codegen.empty()) options.emplace_back("codegen", b.string(a.back_end.codegen));
@@ -46,14 +73,20 @@ int compile(CompileArgs a, const Common& common) {
   }
   double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   show_diagnostics(session->diagnostics(), common.json);
-  if (output.empty() || output == "-") return kOk;
-  auto bytes = static_cast<int64_t>(std::filesystem::file_size(output));
+  if (output.empty()) {
+    if (common.json)
+      print_json(with_check(
+          Json{{"emit", a.emit}, {"text", text}, {"milliseconds", ms}, {"passes", to_json(result.records)}}, result));
+    else
+      write_output("", text);
+    return kOk;
+  }
+  std::error_code error;
+  auto size = std::filesystem::file_size(output, error);
+  int64_t bytes = error ? 0 : static_cast<int64_t>(size);  // of a device or a pipe
   if (common.json)
-    print_line(
-        with_check(
-            Json{{"output", output}, {"bytes", bytes}, {"milliseconds", ms}, {"passes", to_json(result.records)}},
-            result)
-            .dump(2));
+    print_json(with_check(
+        Json{{"output", output}, {"bytes", bytes}, {"milliseconds", ms}, {"passes", to_json(result.records)}}, result));
   else
     std::printf("%s: %lld bytes, compiled in %.0f ms\n", output.c_str(), static_cast<long long>(bytes), ms);
   return kOk;
@@ -80,7 +113,7 @@ Run add_compile(Command& app, std::shared_ptr<Common> common) {
     try {
       return compile(*args, *common);
     } catch (const LockRefused& refused) {
-      if (common->json) print_line(Json{{"error", {{"name", "lock"}, {"differences", refused.differences}}}}.dump(2));
+      if (common->json) print_json(Json{{"error", {{"name", "lock"}, {"differences", refused.differences}}}});
       return show_complaints(refused.differences, common->json);
     }
   };

@@ -3,8 +3,11 @@
 #include <signature/signature.h>
 #include <tenon/cxx/numbers.h>
 
+#include <charconv>
+#include <cmath>
 #include <cstdlib>
 
+#include "diag/files.h"
 #include "diag/suggest.h"
 #include "npy.h"
 #include "tool.h"
@@ -130,8 +133,18 @@ class Extents {
 double number_of(const std::string& text, const std::string& what) {
   char* end = nullptr;
   double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end) throw UsageError(what + " is '" + text + "', which is not a number");
+  if (text.empty() || *end || !std::isfinite(value))
+    throw UsageError(what + " is '" + text + "', which is not a number");
   return value;
+}
+
+uint64_t seed_of(const std::string& text, const std::string& spec) {
+  uint64_t seed = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size())
+    throw UsageError("the seed of " + spec + " is '" + text + "', which is not a whole number from 0",
+                     "write random:SEED, such as random:7");
+  return seed;
 }
 
 // "random:SEED" or "random:SEED:LOW:HIGH"
@@ -147,7 +160,8 @@ void fill(const DLTensor& t, const std::string& spec, size_t index) {
   bool whole = !is_floating(t.dtype);
   double low = parts.size() == 4 ? number_of(parts[2], "the low end of " + spec) : whole ? 0 : -1;
   double high = parts.size() == 4 ? number_of(parts[3], "the high end of " + spec) : whole ? 10 : 1;
-  auto seed = static_cast<uint64_t>(number_of(parts[1], "the seed of " + spec));
+  if (low > high) throw UsageError("the low end of " + spec + " is above its high end", "write random:SEED:LOW:HIGH");
+  const uint64_t seed = seed_of(parts[1], spec);
   fill_random(t, seed * 0x100000001b3u + index, low, high);
 }
 
@@ -202,14 +216,24 @@ EntryInputs parse_inputs(const std::vector<std::string>& inputs, const std::vect
   for (const std::string& text : inputs) {
     size_t equals = text.find('=');
     bool all = equals == std::string::npos;
+    if (all ? !text.starts_with("random:") : equals == 0 || equals + 1 == text.size())
+      throw UsageError("'" + text + "' is not an input",
+                       "write NAME=FILE.npy, NAME=random:SEED, NAME=NUMBER, or random:SEED for all");
+    if (out.values.contains(all ? "" : text.substr(0, equals)))
+      throw UsageError(all ? "random:SEED for all inputs is given twice"
+                           : "the input '" + text.substr(0, equals) + "' is given twice",
+                       "leave one of them out");
     out.values.insert_or_assign(all ? "" : text.substr(0, equals), all ? text : text.substr(equals + 1));
   }
   for (const std::string& text : dims) {
     size_t equals = text.find('=');
-    if (equals == std::string::npos) throw UsageError("--dim '" + text + "' has no value", "write --dim n=128");
+    if (equals == std::string::npos)
+      throw UsageError("--dim '" + text + "' has no value", "write --dim " + text + "=128");
     double value = number_of(text.substr(equals + 1), "the dimension " + text.substr(0, equals));
     if (value < 0 || value != static_cast<double>(static_cast<int64_t>(value)))
       throw UsageError("--dim '" + text + "' is not a whole number from 0");
+    if (out.dims.contains(text.substr(0, equals)))
+      throw UsageError("the dimension '" + text.substr(0, equals) + "' is given twice", "leave one of them out");
     out.dims.insert_or_assign(text.substr(0, equals), static_cast<int64_t>(value));
   }
   return out;
@@ -247,6 +271,9 @@ EntryArguments make_arguments(const Builder& b, const Entry& entry, const EntryI
     const EntryParam& p = entry.params[i];
     const std::string* spec = given(p);
     if (!p.is_tensor || !spec || is_random(*spec)) continue;
+    if (char* end = nullptr; !is_regular_file(*spec) && (std::strtod(spec->c_str(), &end), *end == '\0'))
+      throw UsageError("the input '" + p.name + "' is a tensor, not the number " + *spec,
+                       "give it with --input " + p.name + "=FILE.npy or --input " + p.name + "=random:SEED");
     out.values[i] = read_npy(b, *spec);
     const DLTensor& t = tensor_of(out.values[i]);
     for (int axis = 0; axis < t.ndim && static_cast<size_t>(axis) < p.shape.size(); ++axis)

@@ -46,7 +46,15 @@ void list_plugins(const Json& all) {
       std::printf("    %s: %s\n", text(c, "where").c_str(), text(c, "message").c_str());
   }
   for (const Json& p : all["others"])
-    std::printf("%-20s %-8s not used: %s\n", text(p, "id").c_str(), text(p, "version").c_str(), text(p, "reason").c_str());
+    std::printf("%-20s %-8s not used: %s\n", text(p, "id").c_str(), text(p, "version").c_str(),
+                text(p, "reason").c_str());
+  for (const Json& d : all["disputed"]) {
+    std::string declared;
+    for (const Json& place : d["declared"])
+      declared += (declared.empty() ? "" : " and ") + text(place, "plugin") + " (" + text(place, "where") + ")";
+    std::printf("disputed: the operator %s is declared by %s; it is refused until one of them is left out\n",
+                text(d, "operator").c_str(), declared.c_str());
+  }
   if (all["plugins"].empty() && all["broken"].empty())
     std::printf("no plugins; searched: %s\n", joined(all["searched"]).c_str());
 }
@@ -136,20 +144,23 @@ Run add_plugin(Command& app, std::shared_ptr<Common> common) {
     auto session = common->open();
     if (probe->parsed()) {
       Json standing = to_json(session->probe(*id));
-      print_line(common->json ? standing.dump(2) : *id + ": " + standing_text(standing));
+      if (common->json)
+        print_json(standing);
+      else
+        print_line(*id + ": " + standing_text(standing));
       return text(standing, "state") == "quarantined" ? int{kInternal} : int{kOk};
     }
     Json all = to_json(session->plugins());
     if (list->parsed()) {
       if (common->json)
-        print_line(all.dump(2));
+        print_json(all);
       else
         list_plugins(all);
       return int{kOk};
     }
     Json plugin = find_plugin(*session, all, *id);
     if (common->json)
-      print_line(plugin.dump(2));
+      print_json(plugin);
     else
       show_plugin(plugin);
     return int{kOk};

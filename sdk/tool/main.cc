@@ -2,13 +2,16 @@
 //
 // Exit codes: 0 done; 1 the input was refused; 2 the command line is wrong; 3 something is missing (a plugin, a file,
 // rights, space); 4 a bug of Tenon or of a plugin.
+#include <fcntl.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "diag/suggest.h"
+#include "diag/render.h"
 #include "tool.h"
 
 using namespace tenon;
@@ -26,27 +29,12 @@ constexpr Verb kVerbs[] = {
     {"pipeline", "pipelines and locks: list, show, check, lock, explain, diff", add_pipeline},
 };
 
-std::string joined(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const std::string& p : parts) out += (out.empty() ? "" : ", ") + p;
-  return out;
-}
-
 int usage(const std::string& message, const std::string& hint, bool json) {
   if (json)
-    std::printf("%s\n", Json{{"error", {{"name", "usage"}, {"message", message}, {"hint", hint}}}}.dump(2).c_str());
+    print_json(Json{{"error", {{"name", "usage"}, {"message", message}, {"hint", hint}}}});
   else
-    std::fprintf(stderr, "error: %s\n%s%s%s", message.c_str(), hint.empty() ? "" : "  hint: ", hint.c_str(),
-                 hint.empty() ? "" : "\n");
+    std::fputs(render_error(Error(TN_ERROR_ARGUMENT, message, {}, hint)).c_str(), stderr);
   return kUsage;
-}
-
-// The first word that is not an option must be a verb.
-const char* unknown_verb(int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return nullptr;
-  for (const Verb& verb : kVerbs)
-    if (std::strcmp(verb.name, argv[1]) == 0) return nullptr;
-  return argv[1];
 }
 
 // A plugin that ends this process is found out at the next start: what came is written down before it ends.
@@ -56,17 +44,35 @@ void note_fatal_signals() {
   other.ss_sp = stack;
   other.ss_size = sizeof stack;
   sigaltstack(&other, nullptr);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_flags = SA_ONSTACK | SA_RESETHAND;
   action.sa_handler = [](int number) {
     tn_compiler()->note_signal(number);
     raise(number);
   };
   for (int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-    struct sigaction before {};
+    struct sigaction before{};
     // What somebody ignores or watches already stays so.
     if (sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) sigaction(number, &action, nullptr);
   }
+}
+
+// A file that is opened must not become the standard output of a program that was started without one: what is written
+// there fails instead.
+void fill_standard_streams() {
+  for (int fd = 0; fd < 3; ++fd)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0) return;
+}
+
+bool asks_for_json(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc, [](const char* word) { return std::strcmp(word, "--json") == 0; });
+}
+
+// What was not written to the standard output is an error, whatever else came of the call.
+int finish(int code) {
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
+  if (code == kOk) return show_error(Error(TN_ERROR_IO, "cannot write to the standard output"), false);
+  return code;
 }
 
 int run_program(int argc, char** argv) {
@@ -76,7 +82,6 @@ int run_program(int argc, char** argv) {
               std::string("tenon ") + tn_compiler()->version);
   auto common = std::make_shared<Common>();
   std::vector<std::pair<Command*, Run>> verbs;
-  std::vector<std::string> names;
   for (const Verb& verb : kVerbs) {
     Command* sub = app.add_command(verb.name, verb.summary);
     sub->add_flag("--json", common->json, "print the result as JSON");
@@ -88,15 +93,12 @@ int run_program(int argc, char** argv) {
         .type_name("PLUGIN");
     sub->add_flag("--validate", common->validate, "check every call between the host and the plugins");
     sub->add_option("--policy", common->policy, "a trust policy instead of the user's").type_name("FILE");
-    sub->add_option("--use", common->use, "ID=VERSION or ID=sha256:DIGEST: which of the installed versions; repeatable");
+    sub->add_option("--use", common->use,
+                    "ID=VERSION or ID=sha256:DIGEST: which of the installed versions; repeatable");
     sub->add_option("--target", common->target, "cpu (this machine), cpu:generic, cpu:+avx2,+fma, ...");
     verbs.emplace_back(sub, verb.add(*sub, common));
-    names.emplace_back(verb.name);
   }
-  for (int i = 1; i < argc; ++i) common->json = common->json || std::strcmp(argv[i], "--json") == 0;
-  if (const char* word = unknown_verb(argc, argv))
-    return usage("there is no verb '" + std::string(word) + "'",
-                 did_you_mean(word, names, "the verbs are: " + joined(names)), common->json);
+  common->json = asks_for_json(argc, argv);
   try {
     if (std::optional<int> shown = app.parse(argc, argv)) return *shown;
     for (auto& [sub, run] : verbs)
@@ -113,12 +115,15 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_streams();
+  signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of writing
   note_fatal_signals();
+  const bool json = asks_for_json(argc, argv);
   try {
-    return run_program(argc, argv);
-  } catch (const std::bad_alloc&) {
-    return show_error(Error(TN_ERROR_OUT_OF_MEMORY, "out of memory"), false);
+    return finish(run_program(argc, argv));
+  } catch (const Error& e) { return show_error(e, false); } catch (const std::bad_alloc&) {
+    return show_error(Error(TN_ERROR_OUT_OF_MEMORY, "out of memory"), json);
   } catch (const std::exception& e) {
-    return show_error(Error(TN_ERROR_INTERNAL, e.what(), {}, "this is a bug of Tenon"), false);
+    return show_error(Error(TN_ERROR_INTERNAL, e.what(), {}, "this is a bug of Tenon"), json);
   }
 }

@@ -15,17 +15,18 @@ Run add_opt(Command& app, std::shared_ptr<Common> common) {
   args->passes.add_to(app);
   app.add_option("-o,--output", args->output, "write the text there instead of to standard output").type_name("FILE");
   return [args, common] {
+    if (args->module.empty() && args->passes.start_from.empty())
+      throw UsageError("a module is needed", "tenon opt MODULE.py --pass PLUGIN:PASS");
     auto session = common->open();
     PassesResult result = run_passes(*session, *common, args->passes, args->module, "");
-    if (common->json && args->output.empty()) {
-      print_line(
-          with_check(Json{{"module", session->print(result.module)}, {"passes", to_json(result.records)}}, result)
-              .dump(2));
+    if (common->json && (args->output.empty() || args->output == "-")) {
+      print_json(
+          with_check(Json{{"module", session->print(result.module)}, {"passes", to_json(result.records)}}, result));
       return int{kOk};
     }
     write_module(*session, result.module, args->output);
     if (common->json)
-      print_line(with_check(Json{{"output", args->output}, {"passes", to_json(result.records)}}, result).dump(2));
+      print_json(with_check(Json{{"output", args->output}, {"passes", to_json(result.records)}}, result));
     return int{kOk};
   };
 }

@@ -1,9 +1,11 @@
 // tenon plugin pack, keygen, sign, verify, install, remove, trust, doctor: one row each over TnCompiler.package.
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "diag/render.h"
+#include "diag/suggest.h"
 #include "tool.h"
 
 namespace tenon::tool {
@@ -157,13 +159,35 @@ const Row& row_of(const std::string& action) {
       {"remove", {{"WHAT", "what", "ID, ID=VERSION or sha256:DIGEST"}}, show_remove},
       {"trust",
        {{"COMMAND", "command", "show, allow, deny or use"},
-        {"[SUBJECT]", "subject", "allow, deny: a key file, a digest, a folder, vendor:NAME, id:NAME; use: ID=VERSION"},
+        {"[SUBJECT]", "subject",
+         "allow, deny: a key file, sha256:DIGEST or a folder; deny: vendor:NAME or id:NAME; use: ID=VERSION"},
         {"--reason", "reason", "of a denial"}},
        show_trust},
       {"doctor", {{"FILE", "file", "a library, or a plugin's folder"}}, show_doctor}};
   for (const Row& row : rows)
     if (action == row.action) return row;
   return rows[0];
+}
+
+// What no file has to be read for.
+void refuse_wrong_words(const std::string& action, const std::map<std::string, std::string>& values) {
+  auto given = [&](const char* key) { return values.contains(key) ? values.at(key) : std::string(); };
+  if (action == "keygen" && given("vendor").empty() && given("successor_of").empty())
+    throw UsageError("a key needs the name of its vendor, as the manifests say it", "--vendor NAME");
+  if (action != "trust") return;
+  const std::vector<std::string> commands{"show", "allow", "deny", "use"};
+  const std::string command = given("command"), subject = given("subject");
+  if (std::find(commands.begin(), commands.end(), command) == commands.end())
+    throw UsageError("trust has no command '" + command + "'",
+                     did_you_mean(command, commands, "show, allow, deny or use"));
+  if (command == "show" && !subject.empty())
+    throw UsageError("'trust show' takes no subject", "tenon plugin trust show");
+  if (command != "show" && subject.empty())
+    throw UsageError("'trust " + command + "' needs what it is about",
+                     command == "use" ? "ID=VERSION" : "a key file, sha256:DIGEST or a folder");
+  if (command == "use" && (subject.find('=') == std::string::npos || subject[0] == '='))
+    throw UsageError("'" + subject + "' does not say which version of a plugin to use",
+                     "write ID=VERSION, ID=sha256:DIGEST, or ID= to take it back");
 }
 
 }  // namespace
@@ -185,6 +209,7 @@ Run add_package_verb(Command& app, std::shared_ptr<Common> common) {
   if (action == "install") app.add_flag("--replace", (*flags)["replace"], "take another build of this version out");
   if (action == "trust") app.add_flag("--site", (*flags)["site"], "change /etc/tenon/trust.yaml, not the user's file");
   return [=, &row] {
+    refuse_wrong_words(action, *values);
     auto session = common->open();
     const Builder& b = session->builder();
     Builder::Entries options;
@@ -193,7 +218,7 @@ Run add_package_verb(Command& app, std::shared_ptr<Common> common) {
     for (const auto& [key, value] : *flags) options.emplace_back(key, Value(value));
     Json result = to_json(Value(session->package(action, b.map(options))));
     if (common->json) {
-      print_line(result.dump(2));
+      print_json(result);
       return json_code(action, result);
     }
     int code = row.show(result);

@@ -1,18 +1,13 @@
 #include "passes.h"
 
-#include <sys/stat.h>
-
 #include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include "diag/files.h"
 
 namespace tenon::tool {
 
 namespace {
-
-bool is_file(const std::string& path) {
-  struct stat status;
-  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-}
 
 // The number at the start of a dump's file name ("003-passes-loop-simplify.py"), or -1.
 long dump_number(const std::string& path) {
@@ -91,6 +86,24 @@ void PassOptions::add_to(Command& app) {
   app.add_flag("-v,--verbose", verbose, "list the passes with their times on standard error");
 }
 
+std::string PassOptions::given() const {
+  const std::pair<const char*, bool> rows[] = {{"--pass", !passes.empty()},
+                                               {"--pipeline", !pipeline.empty()},
+                                               {"--dump-dir", !dump_dir.empty()},
+                                               {"--stop-after", !stop_after.empty()},
+                                               {"--start-from", !start_from.empty()},
+                                               {"--disable", !disable.empty()},
+                                               {"--constant", !constants.empty()},
+                                               {"--no-verify", no_verify},
+                                               {"--check-each", check_each},
+                                               {"--no-fallback", no_fallback},
+                                               {"--report", report},
+                                               {"--instrument", !instruments.empty()}};
+  for (const auto& [name, is_given] : rows)
+    if (is_given) return name;
+  return "";
+}
+
 Json with_check(Json report, const PassesResult& result) {
   if (result.facts.is_array() && !result.facts.ref<Array>().empty()) report["facts"] = to_json(result.facts);
   if (!result.check.is_none()) report["check"] = to_json(result.check);
@@ -110,7 +123,7 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
   bool named = o.locked.is_none() && !pipeline.empty() && pipeline != "none";
   Value plan = !o.locked.is_none() ? o.locked : named ? b.string(pipeline) : Value(b.array(stages));
   bool nothing_left = false;
-  if (is_file(o.start_from)) {
+  if (is_regular_file(o.start_from)) {
     long number = dump_number(o.start_from);
     if (number < 0)
       throw UsageError("the name of '" + o.start_from + "' does not begin with the number of a stage",
@@ -120,7 +133,6 @@ PassesResult run_passes(const CompilerSession& session, const Common& common, co
     Array all = named ? session.pipeline(pipeline).find("stages")->ref<Array>() : plan.ref<Array>();
     nothing_left = static_cast<size_t>(number) >= all.size();
   }
-  if (source.empty()) throw UsageError("a module is needed", "tenon opt MODULE.py --pass PLUGIN:PASS");
   Node module = read_module(session, source, o.constants);
   if (nothing_left || (plan.is_array() && plan.ref<Array>().empty())) {
     if (!o.no_verify) session.verify(module);

@@ -20,6 +20,8 @@ struct PassOptions {
   bool verbose = false;
 
   void add_to(Command& app);
+  // The first option that is given and means something for passes alone; "" when none is.
+  std::string given() const;
 };
 
 // A module and what was done to it.

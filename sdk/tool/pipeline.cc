@@ -108,15 +108,24 @@ int list(const CompilerSession& session, bool json) {
     std::printf("%-16s %s\n", name.get<std::string>().c_str(),
                 p["complaints"].empty() ? text(p, "summary").c_str() : "wrong; see: tenon pipeline check");
   }
-  if (json) print_line(rows.dump(2));
+  if (json) print_json(rows);
   return code;
+}
+
+// What cannot be read at all is one complaint; the others are looked at all the same.
+Subject read_or_complain(const CompilerSession& session, const std::string& name) {
+  try {
+    return read_subject(session, name);
+  } catch (const Error& e) {
+    return {Json{{"stages", Json::array()}, {"left_out", Json::array()}}, Json::array({error_json(e)}), false};
+  }
 }
 
 int check(const CompilerSession& session, const Args& a, bool json) {
   int code = kOk;
   Json report = Json::array();
   for (const std::string& name : a.names) {
-    Subject s = read_subject(session, name);
+    Subject s = read_or_complain(session, name);
     int own = show_complaints(s.complaints, json);
     code = std::max(code, own);
     Json row{
@@ -134,7 +143,7 @@ int check(const CompilerSession& session, const Args& a, bool json) {
     }
     print_line(line);
   }
-  if (json) print_line((a.names.size() == 1 ? report[0] : report).dump(2));
+  if (json) print_json(a.names.size() == 1 ? report[0] : report);
   return code;
 }
 
@@ -145,12 +154,13 @@ std::string make_lock(const CompilerSession& session, const Args& a) {
 }
 
 int lock(const CompilerSession& session, const Args& a, bool json) {
+  if (is_lock(a.names[0])) throw UsageError("'" + a.names[0] + "' is a lock already", "name a pipeline, or its file");
   std::string text = make_lock(session, a);
   if (json && (a.output.empty() || a.output == "-"))
-    print_line(to_json(*session.read_lock(text, "the lock", Value()).find("lock")).dump(2));
+    print_json(to_json(*session.read_lock(text, "the lock", Value()).find("lock")));
   else
     write_output(a.output, text);
-  if (json && !a.output.empty() && a.output != "-") print_line(Json{{"output", a.output}}.dump(2));
+  if (json && !a.output.empty() && a.output != "-") print_json(Json{{"output", a.output}});
   return kOk;
 }
 
@@ -160,7 +170,10 @@ int diff(const CompilerSession& session, const Args& a, bool json) {
   for (const std::string& name : a.names) {
     both.push_back(read_subject(session, name));
     if (both.back().lock) continue;
-    if (int code = show_complaints(both.back().complaints, json); code != kOk) return code;
+    if (int code = show_complaints(both.back().complaints, json); code != kOk) {
+      if (json) print_json(Json{{"error", {{"name", "pipeline"}, {"complaints", both.back().complaints}}}});
+      return code;
+    }
   }
   // Beside a lock, a pipeline stands for what it would be locked to.
   for (size_t i = 0; i < 2; ++i)
@@ -171,7 +184,7 @@ int diff(const CompilerSession& session, const Args& a, bool json) {
     }
   Json rows = differences(both[0].described, both[1].described);
   if (json)
-    print_line(Json{{"same", rows.empty()}, {"differences", rows}}.dump(2));
+    print_json(Json{{"same", rows.empty()}, {"differences", rows}});
   else
     for (const Json& row : rows) std::fputs(difference_text(row).c_str(), stdout);
   return rows.empty() ? kOk : kRefused;
@@ -188,8 +201,10 @@ Run add_pipeline(Command& app, std::shared_ptr<Common> common) {
   Command* explain_verb = app.add_command("explain", "which plugin gives each stage, and why it is there");
   Command* diff_verb = app.add_command("diff", "what is different between two; exits 1 when something is");
   for (Command* sub : {show_verb, check_verb, lock_verb, explain_verb, diff_verb}) {
-    Option names =
-        sub->add_option("NAME|FILE", args->names, "a pipeline's name or file, a lock, or an artifact").required();
+    Option names = sub->add_option("NAME|FILE", args->names,
+                                   sub == lock_verb ? "a pipeline's name or file"
+                                                    : "a pipeline's name or file, a lock, or an artifact")
+                       .required();
     if (sub != check_verb) names.count(sub == diff_verb ? 2 : 1);
   }
   lock_verb->add_option("-o,--output", args->output, "the file; standard output without it").type_name("FILE");
@@ -207,7 +222,7 @@ Run add_pipeline(Command& app, std::shared_ptr<Common> common) {
     if (diff_verb->parsed()) return diff(*session, *args, json);
     Subject s = read_subject(*session, args->names[0]);
     if (json) {
-      print_line(s.described.dump(2));
+      print_json(s.described);
       return s.lock ? int{kOk} : show_complaints(s.complaints, true);
     }
     if (!s.lock)

@@ -22,6 +22,15 @@ bool is_place(const std::string& target) {
          stat((target + "/manifest.yaml").c_str(), &s) == 0;
 }
 
+// What is not there is no fault of the plugin.
+void require_places(const Options& a) {
+  std::vector<std::string> files = a.samples;
+  files.push_back(a.target);
+  struct stat s;
+  for (const std::string& file : files)
+    if (stat(file.c_str(), &s) != 0) throw Error(TN_ERROR_IO, "there is no such file or folder", file);
+}
+
 Json report_json(const Report& r) {
   Json results = Json::array(), matrix = Json::array();
   for (const Result& c : r.results) {
@@ -62,7 +71,7 @@ int check_place(const Options& a, const Common& common) {
   if (const char* check = std::getenv("TENON_CHECK_CHILD")) return run_child(a, check);
   Report r = run_kit(a);
   if (common.json) {
-    print_line(report_json(r).dump(2));
+    print_json(report_json(r));
     return r.green() ? kOk : kInternal;
   }
   size_t failed = 0, skipped = 0;
@@ -110,11 +119,20 @@ Run add_plugin_check(Command& app, std::shared_ptr<Common> common) {
   return [args, common] {
     args->plugin_dirs = common->plugin_dirs;
     args->config = common->config;
-    if (is_place(args->target)) return check_place(*args, *common);
+    if (is_place(args->target)) {
+      require_places(*args);
+      return check_place(*args, *common);
+    }
     const std::string& id = args->target;
+    if (!args->only.empty() || !args->samples.empty() || args->in_process || args->matrix)
+      throw UsageError("the conformance kit takes a library or a folder, not the id '" + id + "'",
+                       "tenon plugin info " + id + " says where it lies");
     auto session = common->open();
     session->load_plugin(id);
-    print_line(common->json ? Json{{"id", id}, {"ok", true}}.dump(2) : id + ": ok");
+    if (common->json)
+      print_json(Json{{"id", id}, {"ok", true}});
+    else
+      print_line(id + ": ok");
     return int{kOk};
   };
 }

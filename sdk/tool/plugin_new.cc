@@ -95,22 +95,29 @@ int new_plugin(const NewArgs& a, const Common& common) {
                 "name another folder with --output");
   Json files = Json::array();
   size_t lines = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(from)) {
-    if (!entry.is_regular_file() || entry.path().filename() == other) continue;
-    const fs::path name = fill(fs::relative(entry.path(), from).string());
-    make_directories((to / name).parent_path().string());
-    std::string text = fill(read_file(entry.path().string()));
-    lines += static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-    write_file((to / name).string(), text);
-    files.push_back(name.string());
+  try {
+    for (const auto& entry : fs::recursive_directory_iterator(from)) {
+      if (!entry.is_regular_file() || entry.path().filename() == other) continue;
+      const fs::path name = fill(fs::relative(entry.path(), from).string());
+      make_directories((to / name).parent_path().string());
+      std::string text = fill(read_file(entry.path().string()));
+      lines += static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+      write_file((to / name).string(), text);
+      files.push_back(name.string());
+    }
+  } catch (const Error&) {  // such as of a full disk; half a plugin would be in the way of the next try
+    std::error_code ignored;
+    fs::remove_all(to, ignored);
+    throw;
   }
   std::sort(files.begin(), files.end());
   if (common.json) {
-    print_line(Json{{"id", a.id}, {"folder", to.string()}, {"files", files}, {"lines", lines}}.dump(2));
+    print_json(Json{{"id", a.id}, {"folder", to.string()}, {"files", files}, {"lines", lines}});
     return kOk;
   }
   const std::string f = to.string(), prefix = templates().parent_path().parent_path().parent_path().string();
-  std::printf("%s is a %s plugin of %zu lines, with tests. To build and test it:\n", f.c_str(), kind.folder, lines);
+  std::printf("%s is %s %s plugin of %zu lines, with tests. To build and test it:\n", f.c_str(),
+              kind.folder[0] == 'o' ? "an" : "a", kind.folder, lines);
   std::printf("  cmake -S %s -B %s/build -DCMAKE_PREFIX_PATH=%s\n", f.c_str(), f.c_str(), prefix.c_str());
   std::printf("  cmake --build %s/build\n  ctest --test-dir %s/build --output-on-failure\n", f.c_str(), f.c_str());
   return kOk;

@@ -13,7 +13,7 @@ Run add_repro(Command& app, std::shared_ptr<Common> common) {
     auto session = common->open();
     Json result = to_json(session->replay(*folder));  // fails when it fails again
     if (common->json) {
-      print_line(result.dump(2));
+      print_json(result);
     } else {
       print_line(result["plugin"].get<std::string>() + ": does not fail any more in " +
                  result["what"].get<std::string>());

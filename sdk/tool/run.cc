@@ -102,6 +102,20 @@ struct Loaded {
   Value records;  // of the passes
 };
 
+// An artifact is compiled already, and a module has no payloads to place.
+void refuse_what_is_for_others(const RunArgs& a) {
+  if (a.module.empty() && a.passes.start_from.empty())
+    throw UsageError("a model, a module or an artifact is needed", "tenon run MODEL --input random:1");
+  if (!a.module.ends_with(".so")) {
+    if (!a.devices.empty()) throw UsageError("--device is for artifacts", "compile the model first");
+    return;
+  }
+  std::string given = !a.executor.empty() ? "--executor" : a.passes.given();
+  if (!given.empty())
+    throw UsageError(given + " is for modules and models; '" + a.module + "' is compiled already",
+                     "leave it out, or run the model");
+}
+
 // A module goes through the pipeline and an executor; an artifact is opened.
 Loaded load(const CompilerSession& session, const RunArgs& a, const Common& common) {
   const Builder& b = session.builder();
@@ -126,6 +140,7 @@ Loaded load(const CompilerSession& session, const RunArgs& a, const Common& comm
 }
 
 int run_module(const RunArgs& a, const Common& common) {
+  refuse_what_is_for_others(a);
   auto session = common.open();
   const Builder& b = session->builder();
   if (a.threads > 0) b.runtime()->set_thread_count(a.threads);
@@ -161,7 +176,7 @@ int run_module(const RunArgs& a, const Common& common) {
       std::printf("%d runs on %d threads: min %.4f ms, median %.4f ms, mean %.4f ms\n", t.runs,
                   b.runtime()->thread_count(), t.min_ms, t.median_ms, t.mean_ms);
   }
-  if (common.json) print_line(report.dump(2));
+  if (common.json) print_json(report);
   return kOk;
 }
 

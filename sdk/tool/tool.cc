@@ -1,6 +1,7 @@
 #include "tool.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -71,6 +72,13 @@ std::unique_ptr<CompilerSession> Common::open() const {
   const TnCompiler* compiler = tn_compiler();
   Builder b(compiler->runtime, nullptr);
   Builder::Entries options;
+  for (const std::string& dir : plugin_dirs)
+    if (!std::filesystem::is_directory(dir))
+      throw Error(TN_ERROR_IO, "there is no such folder of plugins", dir, "--plugin-dir names a folder that is there");
+  for (const std::string& line : use)
+    if (size_t equals = line.find('='); equals == std::string::npos || equals == 0 || equals + 1 == line.size())
+      throw UsageError("'" + line + "' does not say which version of a plugin to use",
+                       "write --use ID=VERSION or --use ID=sha256:DIGEST");
   std::vector<Value> dirs;
   for (const std::string& dir : plugin_dirs) dirs.push_back(b.string(dir));
   options.emplace_back("plugin_dirs", b.array(dirs));
@@ -125,7 +133,7 @@ Json error_json(const Error& error) {
 
 int show_error(const Error& error, bool json) {
   if (json)
-    print_line(Json{{"error", error_json(error)}}.dump(2));
+    print_json(Json{{"error", error_json(error)}});
   else
     std::fputs(render_error(error).c_str(), stderr);
   return exit_code_of(error);
@@ -162,6 +170,9 @@ void write_module(const CompilerSession& session, const Node& module, const std:
 }
 
 void print_line(const std::string& text) { write_output("", text + "\n"); }
+
+// JSON is UTF-8; what comes from names of files may not be.
+void print_json(const Json& json) { print_line(json.dump(2, ' ', false, Json::error_handler_t::replace)); }
 
 namespace {
 // "NAME=FILE.npy" of --constant, as the options of import_model.

@@ -69,6 +69,7 @@ void write_output(const std::string& path, const std::string& text);
 // The text of a module, to a file with the bytes that it names beside it, or to standard output.
 void write_module(const CompilerSession& session, const Node& module, const std::string& path);
 void print_line(const std::string& text);
+void print_json(const Json& json);
 
 // The module in a file: script text (.py, or standard input) is parsed, anything else is a model for a frontend.
 // `constants`: "NAME=FILE.npy" for inputs of a model that are constants.
