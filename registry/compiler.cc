@@ -95,6 +95,21 @@ bool is_validation_asked_for() {
   return asked && std::string_view(asked) == "1";
 }
 
+// What a caller names by id must be there: an unknown name that is passed over would look as if it were heeded.
+void require_asked_for(Registry& registry, const std::vector<std::string>& use, const Value& isolate) {
+  if (isolate.is_array())
+    for (const Value& id : isolate.ref<Array>()) find_plugin(registry, id.as_string());
+  for (const std::string& line : use) {
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos) continue;  // refused where it is read
+    const std::string id = line.substr(0, equals), version = line.substr(equals + 1);
+    const PluginInfo& here = find_plugin(registry, id);
+    if (here.version == version || (!here.digest.empty() && here.digest.starts_with(version))) continue;
+    throw Error(TN_ERROR_NOT_FOUND, "the version " + version + " of the plugin '" + id + "' is not installed",
+                here.manifest, "installed is " + here.version + (here.digest.empty() ? "" : ", " + here.digest));
+  }
+}
+
 int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
   return slot(ret, [&] {
     Builder b = core_builder();
@@ -111,6 +126,7 @@ int session_create(const TnValue* options, TnSession** session, TnValue* ret) {
                                                     isolation_of(b, o["isolate"], o["isolation"]), o.flag("probe"),
                                                     o.text("policy"), o.texts("use")},
                                     o.flag("validate"));
+    require_asked_for(made->registry, o.texts("use"), o["isolate"]);
     if (!o.text("target").empty()) made->session.set_target(made->session.target_of(o.text("target")));
     *session = made.release();
     return Value();

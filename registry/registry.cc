@@ -95,7 +95,12 @@ const Config& Registry::config() {
 
 const Policy& Registry::policy() {
   std::lock_guard lock(trust_mutex_);
-  if (!policy_) policy_ = read_policy(b_, policy_places(options_.policy));
+  if (policy_) return *policy_;
+  std::error_code error;
+  if (!options_.policy.empty() && !std::filesystem::exists(options_.policy, error))  // another one would be believed
+    throw Error(TN_ERROR_IO, "the trust policy cannot be read: there is no such file", options_.policy,
+                "name the file of a policy; tenon plugin trust writes one");
+  policy_ = read_policy(b_, policy_places(options_.policy));
   return *policy_;
 }
 
@@ -126,6 +131,7 @@ std::string Registry::admit(const PluginInfo& plugin) {
                 "install the build of the plugin for what this machine has");
   if (plugin.digest.empty()) {
     admit_unsealed(policy(), plugin);
+    check_unsealed_tier(plugin, TENON_VERSION);
     return "";
   }
   const std::string folder = std::filesystem::path(plugin.manifest).parent_path().string();

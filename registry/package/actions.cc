@@ -72,6 +72,7 @@ void write_private(const std::string& path, const std::string& text) {
       fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
   int reason = errno;
   if (fd >= 0) ::close(fd);
+  if (fd >= 0 && !written) ::unlink(path.c_str());  // a part of a key would be in the way of the next try
   if (!written)
     throw Error(TN_ERROR_IO, "cannot write the key: " + std::string(std::strerror(reason)), path,
                 reason == EEXIST ? "a key is never written over; give another name" : "");

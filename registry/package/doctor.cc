@@ -195,6 +195,7 @@ Diagnosis diagnose_library(const std::string& file) {
 
 Error mapping_problem(const std::string& file) {
   MappedFile mapped(file);
+  if (!mapped.error().empty()) return Error(TN_ERROR_IO, "cannot be read: " + mapped.error(), {}, "");
   ElfImage image = read_elf(mapped.bytes());
   if (!image.problem.empty()) return Error(TN_ERROR_CORRUPT, image.problem, {}, "get the file again");
   for (Error (*check)(const ElfImage&) :

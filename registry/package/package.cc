@@ -192,9 +192,26 @@ std::string with_signature(const Package& package, const Signature& signature) {
   return write_archive(files);
 }
 
+void check_tier(const std::string& tier, const std::string& what, const std::string& built, const std::string& sdk,
+                const std::string& where) {
+  auto minor = [](const std::string& v) { return v.substr(0, v.find('.', v.find('.') + 1)); };
+  if (tier == "preview-c" && minor(built) != minor(sdk))
+    throw Error(TN_ERROR_ABI_MISMATCH,
+                what + "is of tier preview-c and was built with Tenon " + built + ", this is Tenon " + sdk, where,
+                "preview-c is promised within one minor version; get a build for Tenon " + minor(sdk));
+}
+
+void check_unsealed_tier(const PluginInfo& plugin, const std::string& sdk) {
+  if (plugin.tier != "preview-c" || plugin.library.empty()) return;
+  MappedFile mapped(plugin.library);
+  const ElfImage image = read_elf(mapped.bytes());
+  if (!image.note.sdk.empty())  // what is no library of the SDK is refused by what it lacks
+    check_tier(plugin.tier, "the plugin '" + plugin.id + "' " + plugin.version + " ", image.note.sdk, sdk,
+               plugin.library);
+}
+
 void check_host(const Seal& seal, const std::string& sdk, const std::string& where) {
   const std::string what = "the plugin '" + seal.id + "' " + seal.version + " ";
-  auto minor = [](const std::string& v) { return v.substr(0, v.find('.', v.find('.') + 1)); };
   if (seal.platform != "any" && seal.platform != this_platform())
     throw Error(TN_ERROR_ABI_MISMATCH, what + "is built for " + seal.platform + ", this machine is " + this_platform(),
                 where, "get the package for " + this_platform());
@@ -208,10 +225,7 @@ void check_host(const Seal& seal, const std::string& sdk, const std::string& whe
                 what + "was built for IR vocabulary " + std::to_string(seal.vocabulary) +
                     ", this Tenon has vocabulary " + std::to_string(TN_IR_VOCABULARY),
                 where, "upgrade Tenon, or get a build for vocabulary " + std::to_string(TN_IR_VOCABULARY));
-  if (seal.tier == "preview-c" && !seal.library.empty() && minor(seal.sdk) != minor(sdk))
-    throw Error(TN_ERROR_ABI_MISMATCH,
-                what + "is of tier preview-c and was built with Tenon " + seal.sdk + ", this is Tenon " + sdk, where,
-                "preview-c is promised within one minor version; get a build for Tenon " + minor(sdk));
+  if (!seal.library.empty()) check_tier(seal.tier, what, seal.sdk, sdk, where);
 }
 
 }  // namespace tenon

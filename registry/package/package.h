@@ -42,6 +42,8 @@ std::string with_signature(const Package& package, const Signature& signature);
 
 // Whether this host can use it, from the seal alone: platform, ABI, vocabulary, tier. Throws TN_ERROR_ABI_MISMATCH.
 void check_host(const Seal& seal, const std::string& sdk, const std::string& where);
+// The same of a plugin without a seal, from the note in its library: tier preview-c matches one minor version.
+void check_unsealed_tier(const PluginInfo& plugin, const std::string& sdk);
 
 }  // namespace tenon
 #endif

@@ -26,6 +26,14 @@ void add(std::vector<std::string>& list, const std::string& item) {
   if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
 }
 
+// The keys of a file, for a subject that is nothing else.
+KeyChain keys_of(const std::string& subject, const std::string& others) {
+  if (!is_regular_file(subject))
+    throw Error(TN_ERROR_NOT_FOUND, "'" + subject + "' names nothing that a policy knows", {},
+                "name the file of a public key, sha256: with 64 digits, or a folder" + others);
+  return read_keys(subject);
+}
+
 std::string allow(Policy& p, const std::string& subject) {
   std::error_code error;
   if (is_digest(subject)) {
@@ -39,7 +47,7 @@ std::string allow(Policy& p, const std::string& subject) {
     add(p.dev, folder);
     return "loads unsealed plugins below " + folder;
   }
-  KeyChain keys = read_keys(subject);
+  KeyChain keys = keys_of(subject, "; vendors and ids are trusted by their keys");
   auto vendor =
       std::find_if(p.vendors.begin(), p.vendors.end(), [&](const auto& v) { return v.name == keys[0].vendor; });
   if (vendor == p.vendors.end()) vendor = p.vendors.insert(vendor, {keys[0].vendor, {}});
@@ -59,7 +67,9 @@ std::string deny(Policy& p, const std::string& subject, const std::string& reaso
   else if (fs::is_directory(subject, error))
     d = {"path", fs::canonical(subject).string(), reason, ""};
   else
-    d.value = read_keys(subject)[0].public_hex;
+    d.value = keys_of(subject, ", or vendor:NAME, or id:NAME")[0].public_hex;
+  if (d.value.empty())
+    throw Error(TN_ERROR_ARGUMENT, "'" + subject + "' names nobody", {}, "write " + subject + "NAME");
   p.deny.push_back(d);
   return "denies " + d.kind + " " + d.value;
 }
