@@ -1,5 +1,7 @@
 #include "registry/describe.h"
 
+#include <map>
+
 #include "registry/probe/quarantine.h"
 
 namespace tenon {
@@ -73,7 +75,8 @@ Value describe_plugin(Session& session, Registry& registry, const PluginInfo& p)
   if (p.offers) e.emplace_back("offers", b.map_value(p.offers));
   std::vector<Value> runtimes;
   for (const RuntimeNeed& need : p.runtimes)
-    runtimes.push_back(b.map({{"name", b.string(need.name)}, {"range", b.string(need.range)}, {"library", b.string(need.library)}}));
+    runtimes.push_back(
+        b.map({{"name", b.string(need.name)}, {"range", b.string(need.range)}, {"library", b.string(need.library)}}));
   e.emplace_back("runtimes", b.array(runtimes));
   e.emplace_back("origin", b.string(p.origin));
   e.emplace_back("digest", b.string(p.digest));
@@ -91,25 +94,44 @@ Value describe_complaints(const Builder& b, const std::vector<Error>& complaints
   });
 }
 
+namespace {
+// Operators that several plugins declare: who uses one is refused, so that none is taken by chance.
+Value describe_disputes(const Builder& b, Registry& registry) {
+  std::map<std::string, std::vector<std::pair<std::string, std::string>>> declared;
+  for (const PluginInfo& p : registry.plugins())
+    for (const OpRow& op : p.ops) declared[op.id].emplace_back(p.id, op.origin);
+  std::vector<Value> out;
+  for (const auto& [op, places] : declared) {
+    if (places.size() < 2) continue;
+    out.push_back(b.map({{"operator", b.string(op)}, {"declared", list(b, places, [&](const auto& place) {
+                                                        return Value(b.map({{"plugin", b.string(place.first)},
+                                                                            {"where", b.string(place.second)}}));
+                                                      })}}));
+  }
+  return b.array(out);
+}
+}  // namespace
+
 Value describe_plugins(Session& session, Registry& registry) {
   const Builder& b = session.builder();
-  return b.map(
-      {{"plugins", list(b, registry.plugins(), [&](const PluginInfo& p) { return describe_plugin(session, registry, p); })},
-       {"broken", list(b, registry.broken(),
-                       [&](const BrokenPlugin& p) {
-                         return Value(b.map({{"id", b.string(p.id)},
-                                             {"manifest", b.string(p.manifest)},
-                                             {"complaints", describe_complaints(b, p.complaints)}}));
-                       })},
-       {"others", list(b, registry.others(),
-                       [&](const OtherVersion& o) {
-                         return Value(b.map({{"id", b.string(o.plugin.id)},
-                                             {"version", b.string(o.plugin.version)},
-                                             {"digest", b.string(o.plugin.digest)},
-                                             {"manifest", b.string(o.plugin.manifest)},
-                                             {"reason", b.string(o.reason)}}));
-                       })},
-       {"searched", texts_value(b, registry.searched())}});
+  return b.map({{"plugins", list(b, registry.plugins(),
+                                 [&](const PluginInfo& p) { return describe_plugin(session, registry, p); })},
+                {"broken", list(b, registry.broken(),
+                                [&](const BrokenPlugin& p) {
+                                  return Value(b.map({{"id", b.string(p.id)},
+                                                      {"manifest", b.string(p.manifest)},
+                                                      {"complaints", describe_complaints(b, p.complaints)}}));
+                                })},
+                {"others", list(b, registry.others(),
+                                [&](const OtherVersion& o) {
+                                  return Value(b.map({{"id", b.string(o.plugin.id)},
+                                                      {"version", b.string(o.plugin.version)},
+                                                      {"digest", b.string(o.plugin.digest)},
+                                                      {"manifest", b.string(o.plugin.manifest)},
+                                                      {"reason", b.string(o.reason)}}));
+                                })},
+                {"disputed", describe_disputes(b, registry)},
+                {"searched", texts_value(b, registry.searched())}});
 }
 
 Value describe_pipeline(const Builder& b, PluginProvider& provider, const PipelineResult& result) {

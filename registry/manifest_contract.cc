@@ -1,6 +1,13 @@
 #include "registry/manifest_contract.h"
 
+#include <algorithm>
+
 #include "diag/suggest.h"
+#include "tenon/ext/draft/device.h"
+#include "tenon/ext/draft/instrument.h"
+#include "tenon/ext/draft/kind.h"
+#include "tenon/ext/draft/loader.h"
+#include "tenon/ext/draft/partitioner.h"
 
 namespace tenon {
 
@@ -79,9 +86,25 @@ void read_target(YamlReader& r, const Yaml& item, PluginInfo& plugin) {
   plugin.targets.push_back(std::move(target));
 }
 
+// The capabilities of the headers in ext/draft, here and in the SDK: they are promised within one minor version of
+// Tenon.
+constexpr std::string_view kDrafts[] = {TN_PARTITIONER, TN_LOADER,     TN_INSTRUMENT,
+                                        TN_KIND,        TN_DEVICE_API, "tenon.onnx_converter/1"};
+
+void check_tier(YamlReader& r, const Yaml& top, const PluginInfo& plugin) {
+  const Yaml* provides = top.find("provides");
+  const Yaml* tier = top.find("tier");
+  if (!provides || !tier || plugin.tier != "stable-c") return;
+  for (const Yaml& item : provides->items)
+    if (std::find(std::begin(kDrafts), std::end(kDrafts), item.text) != std::end(kDrafts))
+      return r.complain(*tier, "the capability " + item.text + " is a draft, which tier stable-c cannot promise",
+                        "write tier: preview-c, which holds within one minor version of Tenon");
+}
+
 }  // namespace
 
 void read_contract(YamlReader& r, const Yaml& top, PluginInfo& plugin) {
+  check_tier(r, top, plugin);
   each(r, top.find("kinds"), "'kinds'", [&](const Yaml& item) { read_kind(r, item, plugin); });
   each(r, top.find("targets"), "'targets'", [&](const Yaml& item) { read_target(r, item, plugin); });
   const Yaml* offers = top.find("offers");

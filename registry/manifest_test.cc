@@ -118,6 +118,15 @@ TEST_F(Manifest, ChecksRanges) {
       "m.yaml:9:8 the library of the runtime 'npu' is a name such as libnpu.so, not '/lib/npu.so'\n");
 }
 
+TEST_F(Manifest, PromisesNoMoreThanItsCapabilitiesDo) {
+  const std::string head = "id: x\nversion: 0.1.0\nsummary: s\nlibrary: x.so\n",
+                    tail = "provides: [tenon.instrument/1]\n";
+  EXPECT_EQ(complaints(head + "tier: preview-c\n" + tail), "");
+  EXPECT_EQ(complaints(head + "tier: stable-c\n" + tail),
+            "m.yaml:5:7 the capability tenon.instrument/1 is a draft, which tier stable-c cannot promise; write tier: "
+            "preview-c, which holds within one minor version of Tenon\n");
+}
+
 TEST_F(Manifest, ReadsAWholeOne) {
   ManifestResult r = parse_manifest(
       b_,

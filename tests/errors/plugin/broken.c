@@ -72,3 +72,13 @@ TN_EXPORT const TnPlugin* tenon_plugin(void) {
 #endif
 }
 #endif
+
+#ifdef OTHER_SDK
+/* As sdk/cmake/TenonPlugin.cmake writes it, with the version of another SDK. */
+__attribute__((section(".note.tenon"), used, aligned(4))) static const struct {
+  uint32_t name_size, size, type;
+  char name[8];
+  uint32_t abi, vocabulary;
+  char sdk[16];
+} note = {6, 24, 1, "Tenon", TN_ABI_VERSION, TN_IR_VOCABULARY, "0.9.0"};
+#endif
