@@ -210,6 +210,10 @@ class Resolver {
                                                       : "there is no file " + shortened(file, 200) + " to include",
                         near_file(file), TN_ERROR_NOT_FOUND);
       source = load_file(file);
+      if (Error* e = out_.complaints.empty() ? nullptr : &out_.complaints.back(); !source && e && e->where == file) {
+        e->message += " (" + file + ")";  // what has no place in the file is wrong where it is included
+        e->where = stage.where;
+      }
     } else {
       source = load_named(stage.name, unknown_name(stage.name), stage.where);
     }

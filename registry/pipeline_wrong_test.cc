@@ -195,6 +195,8 @@ const Wrong kWrong[] = {
     {"a wrong pass in an included file", kMeaning,
      "stages:\n  - {include: sub/q.yaml}\n=== sub/q.yaml\nstages:\n  - passes-x:simplify\n  - @@passes-x:simplfy\n",
      "the plugin 'passes-x' has no pass 'simplfy'"},
+    {"an included file in UTF-16", kMeaning, "stages:\n  - {include: @@q.yaml}\n=== q.yaml\n\xff\xfes\n",
+     "the file is UTF-16 text (q.yaml)"},
     {"an included file that is no YAML", kMeaning, "stages:\n  - {include: q.yaml}\n=== q.yaml\nstages: @@[\n",
      "not legal YAML"},
     {"include is a map", kForm, "stages:\n  - {include: @@{file: q.yaml}}\n", "'include' takes a file"},

@@ -263,6 +263,13 @@ std::string syntax_hint(const std::string& said) {
   return "";
 }
 
+// Whether white space with a tab begins the line, counted from 0.
+bool begins_with_tab(const std::string& text, int line) {
+  size_t at = 0;
+  for (; line > 0 && at < text.size(); --line) at = std::min(text.find('\n', at), text.size() - 1) + 1;
+  return text.substr(at, text.find_first_not_of(" \t", at) - at).find('\t') != std::string::npos;
+}
+
 // YAML is UTF-8 here, without the control characters that nobody sees.
 void require_text(const std::string& text, const std::string& file) {
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
@@ -346,7 +353,8 @@ Yaml parse_yaml(const std::string& given, const std::string& file) {
     Yaml at;
     at.line = e.mark.line + 1;
     at.column = builder.column_of(e.mark);
-    throw Error(TN_ERROR_PARSE, "not legal YAML: " + e.msg, yaml_where(file, at), syntax_hint(e.msg));
+    throw Error(TN_ERROR_PARSE, "not legal YAML: " + e.msg, yaml_where(file, at),
+                begins_with_tab(text, e.mark.line) ? "indent with spaces, not with tabs" : syntax_hint(e.msg));
   }
 }
 
