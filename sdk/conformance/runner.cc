@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -48,6 +49,46 @@ struct Name {  // what stands for a path that differs between machines
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
+}
+
+// A path as it is written in a shell command at a place with this quote around it, or 0 with none.
+std::string quoted_path(const std::string& path, char quote) {
+  constexpr std::string_view plain = "+,-./:=@_";
+  auto is_plain = [&](unsigned char c) {
+    return c > 127 || std::isalnum(c) || plain.find(static_cast<char>(c)) != plain.npos;
+  };
+  if (std::all_of(path.begin(), path.end(), is_plain)) return path;
+  std::string out;
+  for (char c : path) {
+    if (quote == '"' ? strchr("\\\"$`", c) != nullptr : c == '\'')
+      out += quote == '"' ? std::string{'\\', c} : "'\\''";
+    else
+      out += c;
+  }
+  return quote ? out : "'" + out + "'";
+}
+
+// The command with the names replaced, whatever characters their paths have.
+std::string with_paths(const std::string& command, const std::vector<Name>& names) {
+  std::string out;
+  char quote = 0;
+  for (size_t at = 0; at < command.size();) {
+    const char c = command[at];
+    const Name* name = nullptr;
+    for (const Name& n : names)
+      if (command.compare(at, n.placeholder.size(), n.placeholder) == 0) name = &n;
+    if (name) {
+      out += quoted_path(name->path, quote);
+      at += name->placeholder.size();
+      continue;
+    }
+    if (c == '\\' && quote != '\'' && at + 1 < command.size())
+      out += command[at++];
+    else if (quote ? c == quote : c == '"' || c == '\'')
+      quote = quote ? 0 : c;
+    out += command[at++];
+  }
+  return out;
 }
 
 std::vector<std::string> environment(const std::string& bin) {
@@ -111,8 +152,7 @@ class Run {
     std::string out, err;
     for (std::string command : test_.runs) {
       replace_all(command, "%in", test_.first_input());
-      for (const Name& n : names_) replace_all(command, n.placeholder, n.path);
-      command_ = command;
+      command_ = command = with_paths(command, names_);
       result_ = run_shell(command, scratch_.work(), scratch_.root(), environment(options_.bin), test_.timeout_s);
       out += result_.out, err += result_.err;
       if (result_.exit != 0 || result_.signal != 0 || result_.timed_out) break;

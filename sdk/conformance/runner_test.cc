@@ -69,6 +69,16 @@ TEST_F(RunnerTest, FilesThatTheCommandWritesAreCompared) {
 TEST_F(RunnerTest, PathsAreReplacedByTheirNames) {
   EXPECT_EQ(run("# run: pwd; echo %dir %sdk\n# --- expect\n%tmp\n%dir %dir\n").outcome, Outcome::passed);
 }
+TEST_F(RunnerTest, PathsWithSpacesAndQuotesAreOneWord) {
+  folder_ = (fs::path(folder_) / "a b's \"c$d").string();
+  fs::create_directories(folder_);
+  std::ofstream(folder_ + "/f.txt") << "1\n";
+  TestResult r =
+      run("# run: cat %dir/f.txt \"%dir/f.txt\" '%dir/f.txt'; echo \"it's\" %dir \\\" %dir\n"
+          "# --- expect\n1\n1\n1\nit's %dir \" %dir\n");
+  EXPECT_EQ(r.outcome, Outcome::passed) << r.report;
+  folder_ = fs::path(folder_).parent_path().string();
+}
 TEST_F(RunnerTest, ContinuedCommandsAndSeveralInputs) {
   EXPECT_EQ(run("# run: cat a/b.txt \\\n#   c.txt\n# --- a/b.txt\n1\n# --- c.txt\n2\n# --- expect\n1\n2\n").outcome,
             Outcome::passed);
