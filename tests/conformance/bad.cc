@@ -6,17 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <tenon/c_plugin.h>
 #include <tenon/ext/codegen.h>
 #include <tenon/ext/frontend.h>
 #include <tenon/ext/linker.h>
 #include <tenon/ext/op.h>
 #include <tenon/ext/pass.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cfenv>
 #include <cstdint>
+#include <thread>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -89,6 +93,25 @@ static int misbehave(void* instance, const TnNode* borrowed, int* status, TnValu
     sigprocmask(SIG_BLOCK, &set, nullptr);
   }
   if (fault("stdout")) printf("hello\n");
+  if (fault("closes-errors")) close(2);
+  if (fault("timer")) {
+    const itimerval soon{{0, 0}, {1000, 0}};
+    setitimer(ITIMER_REAL, &soon, nullptr);
+  }
+  if (fault("limit")) {
+    rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    --limit.rlim_cur;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (fault("priority") && nice(1) < -20) abort();
+  if (fault("thread"))
+    std::thread([] {
+      for (;;) pause();
+    }).detach();
+  if (fault("child") && fork() == 0) _exit(0);
+  if (fault("crash-at-exit")) atexit([] { abort(); });
+  if (fault("leak-mapped")) g_leaked = malloc(1 << 20);
   if (fault("open-file") && open("/dev/null", O_RDONLY) < 0) abort();
   return 0;
 }
@@ -117,6 +140,11 @@ static int fold(void* context, const TnNode*, const TnNode* node, TnValue* ret) 
   if (fault("differs-by-process") && node->kind == TN_KIND_ir_FloatImm) {
     TnValue slots[2] = {node->slots[0], node->slots[1]};
     slots[1].as.f += getenv("HOME") && strcmp(getenv("HOME"), "/nonexistent") == 0 ? 1.0 : 0.0;
+    return self->ir->make(self->ir->self, TN_KIND_ir_FloatImm, node->span, slots, 2, ret);
+  }
+  if (fault("differs-by-second") && node->kind == TN_KIND_ir_FloatImm) {
+    TnValue slots[2] = {node->slots[0], node->slots[1]};
+    slots[1].as.f += (double)(time(nullptr) % 1000);
     return self->ir->make(self->ir->self, TN_KIND_ir_FloatImm, node->span, slots, 2, ret);
   }
   if (node->kind != TN_KIND_tir_Add) return 0;
@@ -179,6 +207,8 @@ static int infer_type(void* instance, const TnContext*, const TnNode* call, TnVa
   if (fault("op-crash-on-uint8") && type && type->slots[1].as.dtype.code == kDLUInt &&
       type->slots[1].as.dtype.bits == 8)
     abort();
+  if (fault("op-crash-on-scalars") && type && type->slots[2].as.i == 0) abort();
+  if (fault("op-crash-on-half") && type && type->slots[1].as.dtype.bits == 16) abort();
   if (!type || type->slots[1].as.dtype.code != kDLFloat || type->slots[1].as.dtype.bits < 32 ||
       type->slots[2].as.i != 2)
     return refuse(instance, "takes a tensor of float32 or float64 of rank 2", ret);
@@ -217,6 +247,13 @@ static int import_model(void* instance, const TnContext*, const TnModelSource* s
   if (fault("frontend-crash") && source->data_size == 1) abort();
   if (fault("frontend-hang") && source->data_size == 1)
     for (;;) usleep(1000);
+  if (fault("frontend-keeps-model")) {
+    static const char* kept = nullptr;
+    if (kept && *(const volatile char*)kept == 0) return refuse(self, "the model before began with 0", ret);
+    kept = source->data_size ? source->data : kept;
+  }
+  if (fault("frontend-needs-end") && strlen(source->data) > source->data_size + 1) return refuse(self, "no end", ret);
+  if (fault("frontend-writes") && source->data_size) *const_cast<char*>(source->data) = 'o';
   if (fault("frontend-accepts")) return give(self, TN_NONE, ret), 0;
   if (source->data_size < 2 || memcmp(source->data, "ok", 2) != 0)
     return self->runtime->error(TN_ERROR_CORRUPT, "the model does not begin with ok", source->name, "", nullptr, ret);

@@ -283,7 +283,8 @@ void check_converter_meaning(const Subject& s, Findings& f) {
       ++right;
     } catch (const Error& e) {
       // Shapes that do not go together are the kit's doing.
-      if (e.code == TN_ERROR_INTERNAL || e.code == TN_ERROR_CORRUPT) f.fail("C3", e.message);
+      if (e.code == TN_ERROR_INTERNAL || e.code == TN_ERROR_CORRUPT || e.code == TN_ERROR_VERIFY)
+        f.fail("C3", e.message);
       refusals.emplace(c.op, e.message);
       ++refused;
     } catch (const Violation& v) { f.fail(v.rule, v.what); }

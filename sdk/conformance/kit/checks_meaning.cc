@@ -6,7 +6,10 @@
 #include <tenon/ext/op.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <random>
+#include <thread>
 
 #include "check.h"
 #include "matches.h"
@@ -167,6 +170,38 @@ void check_codegen_meaning(const Subject& s, Findings& f) {
                first_refusal + ")");
 }
 
+namespace {
+
+// The functions that an executor made are called from any thread.
+void call_at_once(const Subject& s, const Node& module, const Node& function, Findings& f) {
+  const Map functions = s.session().load(module, s.id(), Value());
+  const Value* main = functions.find("main");
+  if (!main) return;
+  std::vector<std::vector<Value>> inputs, due;
+  for (int64_t size : {3, 5, 33, 67}) {
+    inputs.push_back(make_inputs(s.b(), function, size));
+    due.push_back(outcome_of(s.b(), *main, inputs.back()));
+  }
+  std::vector<std::string> wrong(inputs.size());
+  std::vector<std::thread> threads;
+  std::atomic<int> ready{0};
+  for (size_t k = 0; k < inputs.size(); ++k)
+    threads.emplace_back([&, k] {
+      ++ready;
+      while (ready < static_cast<int>(inputs.size())) std::this_thread::yield();
+      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+      try {
+        do wrong[k] = difference(due[k], outcome_of(s.b(), *main, inputs[k]));
+        while (wrong[k].empty() && std::chrono::steady_clock::now() < end);
+      } catch (const Error& e) { wrong[k] = e.message; }
+    });
+  for (std::thread& t : threads) t.join();
+  for (const std::string& why : wrong)
+    if (!why.empty()) f.fail("T4", why);
+}
+
+}  // namespace
+
 void check_executor_meaning(const Subject& s, Findings& f) {
   const std::string other = s.id() == kInterpreter ? "codegen-llvm" : kInterpreter;
   if (!s.has_plugin(other)) return f.skip("there is no other executor to compare with: " + other + " is not installed");
@@ -177,11 +212,13 @@ void check_executor_meaning(const Subject& s, Findings& f) {
     f.at(p.name);
     try {
       Node module = lowered(s, p.module);
-      for (int64_t size : {1, 5}) {
+      for (int64_t size : {1, 5, 0, 67}) {
         std::vector<Value> inputs = make_inputs(s.b(), main_of(p.module), size);
         std::string d = difference(outcome_in(s, other, module, inputs), outcome_in(s, s.id(), module, inputs));
         if (!d.empty()) f.fail("R3", d);
       }
+      f.at(p.name + ", called from four threads at once");
+      call_at_once(s, module, main_of(p.module), f);
       ++right;
       f.at(p.name + ", called with wrong arguments");
       Map functions = s.session().load(module, s.id(), Value());
@@ -231,12 +268,12 @@ std::string type_text(const relax::TensorType& t) {
 
 // An operator of the graph level: what infer_type says, what compute computes in the interpreter, and what the
 // installed code generator makes of it.
-CellResult graph_cell(const Subject& s, Instance& i, const Map& op, DLDataType dtype) {
+CellResult graph_cell(const Subject& s, Instance& i, const Map& op, DLDataType dtype, const char* arguments) {
   const Builder& b = s.b();
   OpCall c;
   try {
-    c = make_op_call(i, op, dtype);
-  } catch (const Error& e) { return {"refused", e.message}; }
+    c = make_op_call(i, op, dtype, arguments);
+  } catch (const Error& e) { return {is_bug(e) ? "wrong" : "refused", e.message}; }
   Node var = b.make<ir::Var>({c.call.slot(0), b.string("y")});
   Node block = b.make<relax::BindingBlock>({b.array({Value(b.make<relax::VarBinding>({c.call, var}))})});
   Node main =
@@ -314,9 +351,9 @@ CellResult loop_cell(const Subject& s, Instance& i, const Map& op, DLDataType dt
   return {"ok", ""};
 }
 
-CellResult cell(const Subject& s, Instance& i, const Map& op, DLDataType dtype) {
+CellResult cell(const Subject& s, Instance& i, const Map& op, DLDataType dtype, const char* arguments = nullptr) {
   try {
-    return text_of(op, "level") == "loop" ? loop_cell(s, i, op, dtype) : graph_cell(s, i, op, dtype);
+    return text_of(op, "level") == "loop" ? loop_cell(s, i, op, dtype) : graph_cell(s, i, op, dtype, arguments);
   } catch (const Error& e) { return {"refused", e.message}; } catch (const Violation& v) {
     return {"wrong", "[" + v.rule + "] " + v.what};
   }
@@ -332,12 +369,19 @@ void check_op_meaning(const Subject& s, Findings& f) {
     const Map& op = row.ref<Map>();
     size_t right_before = right;
     std::string note;
-    for (DLDataType dtype : {kFloat32, kInt32}) {
+    for (DLDataType dtype : {kFloat32, kInt32, make_dtype(kDLFloat, 16), make_dtype(kDLFloat, 64), kBool}) {
       f.at(text_of(op, "id") + " on " + dtype_text(dtype));
       CellResult r = cell(s, i, op, dtype);
       if (r.result == "wrong") f.fail("R4", r.note);
       (r.result == "ok" ? right : r.result == "refused" ? refused : not_run)++;
       if (note.empty()) note = r.note;
+    }
+    // Arguments that have no dimension, that are empty, and that are longer than a vector.
+    for (const char* arguments : {"T", "T0x6", "T33x67"}) {
+      if (text_of(op, "level") == "loop") break;
+      f.at(text_of(op, "id") + " on " + (arguments[1] ? arguments + 1 : "scalars"));
+      CellResult r = cell(s, i, op, kFloat32, arguments);
+      if (r.result == "wrong") f.fail("R4", r.note);
     }
     if (right == right_before) f.note(text_of(op, "id") + " was not run: " + note);
   }

@@ -47,7 +47,8 @@ struct OpCall {
   std::vector<Node> params;  // its variables
 };
 // Throws the last refusal when there is none.
-OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype);
+// `all`: what every argument is, in the words of its rows ("T4x6"); null: what it takes first.
+OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype, const char* all = nullptr);
 
 // The options of a schema at their defaults, one of them replaced.
 Map default_options(const Builder& b, const Value* schemas, const std::string& name = "", const Value& value = {});

@@ -87,7 +87,7 @@ bool has_function(const Map& op, const char* name) {
   return false;
 }
 
-OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype) {
+OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype, const char* all) {
   const Builder& b = instance.subject().b();
   if (op.find("level")->as_string() == "loop") return loop_call(b, op, dtype);
   const auto* table = instance.table<TnOp>(TN_OP);
@@ -95,7 +95,9 @@ OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype) {
   const size_t count = names && names->is_array() ? names->ref<Array>().size() : 0;
   Error refusal(TN_ERROR_UNSUPPORTED, "no arguments were found that it takes");
   bool refused = false;
-  for (const auto& row : kRows) {
+  for (const auto& known : kRows) {
+    const char* const of_all[3] = {all, nullptr, nullptr};
+    const auto& row = all ? of_all : known;
     const size_t given = !row[1] ? 1 : !row[2] ? 2 : 3;
     if (count < given && count > 0) continue;
     for (const AttrRow& attrs : kAttrs) {
@@ -123,6 +125,7 @@ OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype) {
       }
       if (entries.empty()) break;
     }
+    if (all) break;
   }
   throw refusal;
 }

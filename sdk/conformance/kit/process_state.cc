@@ -3,7 +3,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,17 +76,52 @@ std::string signal_mask() {
   return out;
 }
 
-std::string open_files() {
-  std::vector<int> numbers;
-  DIR* d = opendir("/proc/self/fd");
-  if (!d) return "";
-  while (dirent* e = readdir(d))
-    if (e->d_name[0] != '.' && std::atoi(e->d_name) != dirfd(d)) numbers.push_back(std::atoi(e->d_name));
+// The entries of a folder of /proc whose names are numbers, without the one that reading it opens.
+size_t entries_of(const char* folder) {
+  size_t n = 0;
+  DIR* d = opendir(folder);
+  if (!d) return 0;
+  while (dirent* e = readdir(d)) n += e->d_name[0] != '.' && std::atoi(e->d_name) != dirfd(d);
   closedir(d);
-  return std::to_string(numbers.size());
+  return n;
+}
+
+constexpr const char* kOpenFiles = "the number of open files";
+
+std::string standard_streams() {
+  std::string out;
+  for (int fd = 0; fd < 3; ++fd) out += fcntl(fd, F_GETFD) < 0 ? "closed " : "open ";
+  return out;
+}
+
+std::string timers() {
+  std::string out;
+  for (int which : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {
+    itimerval t{};
+    getitimer(which, &t);
+    out += t.it_value.tv_sec || t.it_value.tv_usec ? "armed " : "off ";
+  }
+  return out;
+}
+
+std::string limits() {
+  std::string out;
+  for (int which = 0; which < RLIM_NLIMITS; ++which) {
+    rlimit l{};
+    if (getrlimit(static_cast<__rlimit_resource_t>(which), &l) == 0)
+      out += std::to_string(l.rlim_cur) + "/" + std::to_string(l.rlim_max) + " ";
+  }
+  return out;
+}
+
+std::string children() {
+  siginfo_t info{};
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? "some" : "none";
 }
 
 }  // namespace
+
+size_t threads_now() { return entries_of("/proc/self/task"); }
 
 ProcessState::ProcessState(bool watch_output)
     : watch_output_(watch_output), before_(read()), mode_(control_word()), rounding_(std::fegetround()) {}
@@ -99,8 +137,13 @@ std::vector<ProcessState::Part> ProcessState::read() const {
       {"P2", "the mask of signals", signal_mask()},
       {"P3", "the environment", environment()},
       {"P3", "the mask of new files", std::to_string(mask)},
+      {"P3", "the timers", timers()},
+      {"P3", "the limits", limits()},
+      {"P3", "the priority", std::to_string(getpriority(PRIO_PROCESS, 0))},
       {"P4", "the handlers of signals", handlers()},
-      {"P6", "the number of open files", open_files()}};
+      {"P6", "the standard streams", standard_streams()},
+      {"P6", kOpenFiles, std::to_string(entries_of("/proc/self/fd"))},
+      {"P7", "the child processes", children()}};
   if (watch_output_) {
     struct stat s;
     out.push_back({"P5", "the standard output", std::to_string(fstat(1, &s) == 0 ? s.st_size : 0)});
@@ -118,7 +161,8 @@ std::vector<StateChange> ProcessState::changes_and_restore() {
                      now[i].rule == "P5"
                          ? "it wrote to the standard output"
                          : "it changed " + now[i].name +
-                               (now[i].value.size() < 60 ? " from " + before_[i].value + " to " + now[i].value : "")});
+                               (now[i].value.size() < 60 ? " from " + before_[i].value + " to " + now[i].value : ""),
+                     now[i].name == kOpenFiles});
   if (out.empty()) return out;
   std::fesetround(rounding_);
   set_control_word(mode_);

@@ -1,4 +1,5 @@
-// What a call must leave as it was in the process: floating-point mode, locale, folder, environment, signals, files.
+// What a call must leave as it was in the process: floating-point mode, locale, folder, environment, timers, limits,
+// signals, files, children.
 #ifndef TENON_CONFORMANCE_PROCESS_STATE_H
 #define TENON_CONFORMANCE_PROCESS_STATE_H
 
@@ -9,7 +10,11 @@ namespace tenon::conformance {
 
 struct StateChange {
   std::string rule, what;
+  bool opens_files;
 };
+
+// Threads of this process.
+size_t threads_now();
 
 class ProcessState {
  public:
