@@ -38,11 +38,53 @@ const DLTensor* tensor_of(const TnValue& v) {
   return v.type_index == TN_TENSOR ? &reinterpret_cast<const TnTensor*>(v.as.object)->tensor : nullptr;
 }
 
+// What the loader is given for argument `i`: a number that is read, or a contiguous tensor as `tensor`, with its bytes.
+class Arguments {
+ public:
+  Arguments(const PayloadFunction& f, const char* where, const TnValue* args, TnValue* ret)
+      : f_(f), where_(where), args_(args), ret_(ret) {}
+
+  int refuse(int32_t code, int32_t i, const char* hint, const char* what) const {
+    char text[384];
+    snprintf(text, sizeof text, "%.120s: argument %d %.200s", f_.name, i, what);
+    return make_error(code, text, where_, hint, nullptr, ret_);
+  }
+  int place(int32_t i, TnValue* value, DLTensor* tensor, uint64_t* bytes) const {
+    *value = args_[i];
+    const DLTensor* t = tensor_of(args_[i]);
+    if (!t) {
+      if (i < f_.function.inputs && args_[i].type_index <= TN_FLOAT) return 0;
+      return refuse(TN_ERROR_TYPE, i, "", "is neither a tensor nor a number that is read");
+    }
+    if (!is_contiguous(*t))
+      return refuse(TN_ERROR_SHAPE, i, "copy it into a contiguous one first", "is not contiguous");
+    if (tensor_bytes(t->dtype, t->ndim, t->shape, bytes, ret_)) return -1;
+    if (device_type(t->device) == kDLCPU && *bytes && !t->data) return refuse(TN_ERROR_ARGUMENT, i, "", "has no data");
+    *tensor = *t;
+    tensor->strides = nullptr;
+    *value = TnValue{TN_DLTENSOR, 0, {0}};
+    value->as.p = tensor;
+    return 0;
+  }
+
+ private:
+  const PayloadFunction& f_;
+  const char* where_;
+  const TnValue* args_;
+  TnValue* ret_;
+};
+
 // One call of a function on a device.
 class DeviceCall {
  public:
   DeviceCall(const PayloadFunction& f, const TnValue* args, int32_t n, TnValue* ret)
-      : f_(f), d_(f.payload->device), args_(args), n_(n), ret_(ret), run_(current_run) {}
+      : f_(f),
+        d_(f.payload->device),
+        arguments_(f, d_->name, args, ret),
+        args_(args),
+        n_(n),
+        ret_(ret),
+        run_(current_run) {}
 
   int call() {
     if (check_run(run_, ret_)) return -1;
@@ -64,30 +106,13 @@ class DeviceCall {
   }
 
  private:
-  int refuse(int32_t code, int32_t i, const char* hint, const char* what) {
-    char text[384];
-    snprintf(text, sizeof text, "%.120s: argument %d %.200s", f_.name, i, what);
-    return make_error(code, text, d_->name, hint, nullptr, ret_);
-  }
-
   // What the loader is given for an argument; one in host memory gets its place in the staging area.
   int place(int32_t i) {
-    values_[i] = args_[i];
+    if (arguments_.place(i, &values_[i], &tensors_[i], &bytes_[i])) return -1;
     const DLTensor* t = tensor_of(args_[i]);
-    if (!t) {
-      if (i < f_.function.inputs && args_[i].type_index <= TN_FLOAT) return 0;
-      return refuse(TN_ERROR_TYPE, i, "", "is neither a tensor nor a number that is read");
-    }
-    if (!is_contiguous(*t))
-      return refuse(TN_ERROR_SHAPE, i, "copy it into a contiguous one first", "is not contiguous");
-    if (tensor_bytes(t->dtype, t->ndim, t->shape, &bytes_[i], ret_)) return -1;
-    tensors_[i] = *t;
-    tensors_[i].strides = nullptr;
-    values_[i] = TnValue{TN_DLTENSOR, 0, {0}};
-    values_[i].as.p = &tensors_[i];
+    if (!t) return 0;
     if (device_type(t->device) == kDLCPU) {
       any_on_host_ = true;
-      if (bytes_[i] && !t->data) return refuse(TN_ERROR_ARGUMENT, i, "", "has no data");
       tensors_[i].device = d_->number;
       tensors_[i].byte_offset = staging_;
       staging_ += (bytes_[i] + d_->alignment - 1) / d_->alignment * d_->alignment;
@@ -100,8 +125,8 @@ class DeviceCall {
     if (device_type(t->device) == device_type(d_->number) && t->device.device_id == d_->number.device_id &&
         (!owner || owner == &d_->header))
       return 0;
-    return refuse(TN_ERROR_DEVICE, i, "copy it to the host or to this device first (TnRuntime.copy)",
-                  "lies on another device, or in the memory of another opening of this one");
+    return arguments_.refuse(TN_ERROR_DEVICE, i, "copy it to the host or to this device first (TnRuntime.copy)",
+                             "lies on another device, or in the memory of another opening of this one");
   }
 
   int stage(int status, Queue* q, int32_t kind, uint64_t bytes, int64_t begin) {
@@ -166,6 +191,7 @@ class DeviceCall {
 
   const PayloadFunction& f_;
   Device* d_;
+  const Arguments arguments_;
   const TnValue* args_;
   int32_t n_;
   TnValue* ret_;
@@ -178,6 +204,24 @@ class DeviceCall {
   bool emptied_ = false;
 };
 
+// A call of a function in the host.
+int call_in_host(const PayloadFunction& f, const TnValue* args, int32_t n, TnValue* ret) {
+  if (check_run(current_run, ret)) return -1;
+  Block<TnValue> values(static_cast<size_t>(n));
+  Block<DLTensor> tensors(static_cast<size_t>(n));
+  if (!values.data || !tensors.data) return out_of_memory(ret);
+  const Arguments arguments(f, "cpu:0", args, ret);
+  uint64_t bytes = 0;
+  for (int32_t i = 0; i < n; ++i) {
+    if (arguments.place(i, &values.data[i], &tensors.data[i], &bytes)) return -1;
+    const DLTensor* t = tensor_of(args[i]);
+    if (t && t->device.device_type != kDLCPU)
+      return arguments.refuse(TN_ERROR_DEVICE, i, "copy it to the host first (TnRuntime.copy)", "lies on a device");
+  }
+  const LoadedPayload& p = *f.payload;
+  return p.loader->launch(p.module, f.function.function, nullptr, values.data, n, ret) ? -1 : 0;
+}
+
 int call_payload(void* self, const TnValue* args, int32_t n, TnValue* ret) {
   auto& f = *static_cast<PayloadFunction*>(static_cast<TnFunction*>(self)->context);
   const LoadedPayload& p = *f.payload;
@@ -186,7 +230,7 @@ int call_payload(void* self, const TnValue* args, int32_t n, TnValue* ret) {
     return fail(TN_ERROR_ARGUMENT, ret, "%s takes %d arguments and %d results to write, and was given %d", f.name,
                 f.function.inputs, f.function.outputs, n);
   if (p.device) return DeviceCall(f, args, n, ret).call();
-  return check_run(current_run, ret) || p.loader->launch(p.module, f.function.function, nullptr, args, n, ret) ? -1 : 0;
+  return call_in_host(f, args, n, ret);
 }
 
 int find_device(Environment* e, const Choice& choice, Device** out, TnValue* ret) {

@@ -1,5 +1,6 @@
 // tenon plugin new: a project to begin a plugin with, copied from the installation's templates.
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -27,11 +28,16 @@ constexpr Kind kKinds[] = {
     {"frontend", "frontend", "model files become modules"},
     {"linker", "linker", "objects become a shared library"},
     {"partitioner", "partitioner", "which parts of a graph go to a code generator"},
-    {"device", "device", "memory, queues and fences; in C"},
+    {"kind", "kind", "a kind of nodes, and what it means"},
+    {"converter", "converter", "ONNX nodes become operators"},
+    {"instrument", "instrument", "looks on while passes run"},
+    {"executor", "executor", "functions become callable"},
+    {"device", "device", "memory, queues and fences"},
+    {"loader", "loader", "a payload of one's own, and what makes it callable"},
 };
 
 struct NewArgs {
-  std::string kind, id, language = "c++", folder;
+  std::string kind, id, language, folder;  // no language: C++, or C where there is that alone
 };
 
 // Where the templates lie: beside the program, in the build tree and in the install tree alike.
@@ -45,15 +51,22 @@ fs::path templates() {
   return folder;
 }
 
+std::string kinds_listed(bool with_summaries) {
+  std::string list;
+  for (const Kind& kind : kKinds)
+    list += (list.empty() ? "" : ", ") + std::string(kind.name) +
+            (with_summaries ? " (" + std::string(kind.summary) + ")" : "");
+  return list;
+}
+
 const Kind& kind_of(const std::string& name) {
   std::vector<std::string> known;
-  std::string list;
   for (const Kind& kind : kKinds) {
     if (kind.name == name) return kind;
     known.emplace_back(kind.name);
-    list += (list.empty() ? "" : ", ") + known.back();
   }
-  throw UsageError("there is no kind of plugin '" + name + "'", did_you_mean(name, known, "the kinds are: " + list));
+  throw UsageError("there is no kind of plugin '" + name + "'",
+                   did_you_mean(name, known, "the kinds are: " + kinds_listed(false)));
 }
 
 // As manifests want it, with parts that are not empty: it names files too.
@@ -68,6 +81,21 @@ void check_id(const std::string& id) {
   if (!right || before == '.' || before == '-' || before == '_')
     throw UsageError("'" + id + "' is not a plugin id",
                      "an id is lower-case letters and digits, joined by '.', '-' or '_', such as com.vendor.thing");
+  for (const char* taken : {"all", "clean", "help", "install", "package", "test"})
+    if (id == taken)
+      throw UsageError("'" + id + "' is a target of CMake's own", "name the vendor too, such as com.vendor." + id);
+}
+
+// A word of a shell command.
+std::string shell_word(const std::string& text) {
+  auto is_plain = [](unsigned char c) {
+    return c > 127 || std::isalnum(c) ||
+           std::string_view("+,-./:=@_").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return text;
+  std::string out = "'";
+  for (char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -79,7 +107,11 @@ int new_plugin(const NewArgs& a, const Common& common) {
   const Kind& kind = kind_of(a.kind);
   check_id(a.id);
   const fs::path from = templates() / kind.folder, to = a.folder.empty() ? a.id : a.folder;
-  const bool c = a.language == "c" || !fs::exists(from / "src/plugin.cc");
+  const bool in_c = fs::exists(from / "src/plugin.c"), in_cxx = fs::exists(from / "src/plugin.cc");
+  if (a.language == "c" ? !in_c : a.language == "c++" && !in_cxx)
+    throw UsageError("there is no template of kind '" + a.kind + "' in " + (in_c ? "C++" : "C"),
+                     std::string("leave --lang out: it is written in ") + (in_c ? "C" : "C++"));
+  const bool c = a.language == "c" || !in_cxx;
   const std::string source = c ? "plugin.c" : "plugin.cc", other = c ? "plugin.cc" : "plugin.c";
   std::string last = a.id.substr(a.id.find_last_of('.') + 1);  // the last part, for the extension of files
   std::erase_if(last, [](char x) { return x == '-' || x == '_'; });
@@ -115,11 +147,12 @@ int new_plugin(const NewArgs& a, const Common& common) {
     print_json(Json{{"id", a.id}, {"folder", to.string()}, {"files", files}, {"lines", lines}});
     return kOk;
   }
-  const std::string f = to.string(), prefix = templates().parent_path().parent_path().parent_path().string();
-  std::printf("%s is %s %s plugin of %zu lines, with tests. To build and test it:\n", f.c_str(),
-              kind.folder[0] == 'o' ? "an" : "a", kind.folder, lines);
-  std::printf("  cmake -S %s -B %s/build -DCMAKE_PREFIX_PATH=%s\n", f.c_str(), f.c_str(), prefix.c_str());
-  std::printf("  cmake --build %s/build\n  ctest --test-dir %s/build --output-on-failure\n", f.c_str(), f.c_str());
+  const std::string f = shell_word(to.string()), build = shell_word((to / "build").string()),
+                    prefix = shell_word(templates().parent_path().parent_path().parent_path().string());
+  std::printf("%s is %s %s plugin of %zu lines, with tests. To build and test it:\n", to.string().c_str(),
+              std::string("aeiou").find(kind.folder[0]) == std::string::npos ? "a" : "an", kind.folder, lines);
+  std::printf("  cmake -S %s -B %s -DCMAKE_PREFIX_PATH=%s\n", f.c_str(), build.c_str(), prefix.c_str());
+  std::printf("  cmake --build %s\n  ctest --test-dir %s --output-on-failure\n", build.c_str(), build.c_str());
   return kOk;
 }
 
@@ -127,9 +160,9 @@ int new_plugin(const NewArgs& a, const Common& common) {
 
 Run add_plugin_new(Command& app, std::shared_ptr<Common> common) {
   auto args = std::make_shared<NewArgs>();
-  app.add_option("KIND", args->kind, "pass, op, codegen, partitioner, frontend, linker or device").required();
+  app.add_option("KIND", args->kind, "one of " + kinds_listed(true)).required();
   app.add_option("ID", args->id, "the plugin, such as com.vendor.thing").required();
-  app.add_option("--lang", args->language, "the language: c++ or c").one_of({"c++", "c"});
+  app.add_option("--lang", args->language, "the language: c++ or c; c++ when left out").one_of({"c++", "c"});
   app.add_option("--output,-o", args->folder, "the folder that is made; named like the plugin").type_name("FOLDER");
   return [args, common] { return new_plugin(*args, *common); };
 }

@@ -29,7 +29,7 @@
 typedef struct TnInstance {
   const TnHost* host;
   const TnRuntime* runtime;
-  const TnHostIr* ir;
+  const TnHostIr* ir; /* null in a program that only runs models, which opens plugins for their devices and loaders */
 } TnInstance;
 
 typedef struct TnCapability {
@@ -43,10 +43,6 @@ static inline int tn_instance_create(const TnHost* host, void** instance, TnValu
   self->host = host;
   self->runtime = host->runtime;
   self->ir = TENON_SERVICE(host, TnHostIr, TN_HOST_IR);
-  if (!self->ir) {
-    free(self);
-    return host->runtime->error(TN_ERROR_UNSUPPORTED, "this host offers no " TN_HOST_IR, NULL, "upgrade Tenon", NULL, ret);
-  }
   *instance = self;
   return 0;
 }

@@ -11,24 +11,9 @@
 
 namespace tenon {
 
-// What a pass is called with besides the IR.
-struct PassArgs {
-  const TnContext* context;
+// What a pass is called with besides the IR: context, options, target, and a way to tell the user something (CallArgs).
+struct PassArgs : CallArgs {
   std::string_view name;  // the name of the function, for function passes
-  const Map& options;     // complete: defaults are filled in
-  bool flag(std::string_view option) const {
-    const Value* v = options.find(option);
-    return v && v->as_bool();
-  }
-  int64_t number(std::string_view option) const {
-    const Value* v = options.find(option);
-    return v ? v->as_int() : 0;
-  }
-  std::string_view text(std::string_view option) const {
-    const Value* v = options.find(option);
-    return v ? v->as_string() : "";
-  }
-  const Map& target() const { return Value::view(*context->target).ref<Map>(); }
 };
 
 // A function pass returns the function, or array {function, map of new functions} (TnPass.run_function).
@@ -52,7 +37,8 @@ int run_pass_row(void* instance, const TnContext* context, const char* pass, con
   return guard(self.runtime(), ret, [&]() -> Value {
     for (const auto& row : rows)
       if (std::string_view(row.name) == pass)
-        return row.run(self, PassArgs{context, name, Value::view(*options).template ref<Map>()}, Builder::borrow(tree));
+        return row.run(self, PassArgs{{context, Value::view(*options).template ref<Map>()}, name},
+                       Builder::borrow(tree));
     throw Error(TN_ERROR_NOT_FOUND, std::string("this library has no pass named ") + pass, {},
                 "its manifest lists a pass that its table does not");
   });

@@ -43,11 +43,17 @@ class Provider {
 // What every instance holds. A plugin derives from it and adds its own state.
 class PluginInstance {
  public:
-  explicit PluginInstance(const TnHost* host) : host_(host), b_(host->runtime, &service<TnHostIr>().required()) {}
+  explicit PluginInstance(const TnHost* host)
+      : host_(host), b_(host->runtime, static_cast<const TnHostIr*>(host->service(host->self, TN_HOST_IR))) {}
 
   const TnHost* host() const { return host_; }
   const TnRuntime* runtime() const { return host_->runtime; }
-  const Builder& builder() const { return b_; }
+  // Throws where there is no compiler: in a program that only runs models, which opens plugins for their devices and
+  // loaders.
+  const Builder& builder() const {
+    if (!b_.ir()) service<TnHostIr>().required();
+    return b_;
+  }
   // A service of the host:  service<TnHostOps>().call<&TnHostOps::find>("relax.add").
   template <SizedTable Table>
   TableRef<Table> service() const {
