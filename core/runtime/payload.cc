@@ -215,7 +215,7 @@ int call_in_host(const PayloadFunction& f, const TnValue* args, int32_t n, TnVal
   for (int32_t i = 0; i < n; ++i) {
     if (arguments.place(i, &values.data[i], &tensors.data[i], &bytes)) return -1;
     const DLTensor* t = tensor_of(args[i]);
-    if (t && t->device.device_type != kDLCPU)
+    if (t && device_type(t->device) != kDLCPU)
       return arguments.refuse(TN_ERROR_DEVICE, i, "copy it to the host first (TnRuntime.copy)", "lies on a device");
   }
   const LoadedPayload& p = *f.payload;
