@@ -1,5 +1,7 @@
 #include "pass/compile_context.h"
 
+#include <algorithm>
+
 namespace tenon {
 
 std::string span_where(const TnSpan* span) {
@@ -16,8 +18,8 @@ CompileContext::CompileContext(const CompileEnvironment& environment, const Node
   table_.report = [](void* self, int32_t severity, const char* message, const TnSpan* span, const char* hint) {
     auto* context = static_cast<CompileContext*>(self);
     std::lock_guard lock(context->mutex_);
-    context->diagnostics_.push_back(
-        {severity, message ? message : "", span_where(span), hint ? hint : "", context->from_});
+    context->diagnostics_.push_back({std::clamp<int32_t>(severity, TN_SEVERITY_NOTE, TN_SEVERITY_ERROR),
+                                     message ? message : "", span_where(span), hint ? hint : "", context->from_});
   };
   table_.cancelled = [](void* self) -> int {
     const auto& cancelled = static_cast<CompileContext*>(self)->environment_.cancelled;
