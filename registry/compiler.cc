@@ -21,9 +21,7 @@ using namespace tenon;
 struct TnSession {
   TnSession(RegistryOptions options, bool validate)
       : registry(b, std::move(options), reinterpret_cast<const void*>(&tn_compiler)),
-        session(registry, validate, conversions()) {}
-  // Capabilities that plugins define for others, with one slot from a value to a value: the validation layer is told.
-  static std::vector<std::string> conversions() { return {"tenon.onnx_converter/1"}; }
+        session(registry, validate, Registry::conversions()) {}
   Builder b = core_builder();
   Registry registry;
   Session session;

@@ -52,6 +52,8 @@ class Registry : public PluginProvider {
   const TnPlugin* load(const PluginInfo& plugin) override;
   std::unique_ptr<PluginStandIn> stand_in(const PluginInfo& plugin, const TnHost& host) override;
   CallObserver* calls() override;
+  // Capabilities that plugins define for others, with one slot from a value to a value (build/conversion.h).
+  static std::vector<std::string> conversions() { return {"tenon.onnx_converter/1"}; }
 
   // What is known of a plugin from its first loading in another process.
   Standing standing(const PluginInfo& plugin);

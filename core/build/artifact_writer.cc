@@ -37,7 +37,10 @@ class TemporaryFiles {
 };
 
 // Fills in the digests of a linked artifact.
-void seal(const std::string& path) {
+void seal(const std::string& path, const std::string& linker) {
+  const char* hint = "this is a bug of the plugin";
+  if (access(path.c_str(), R_OK) != 0)
+    throw Error(TN_ERROR_PLUGIN, "the linker '" + linker + "' reported no error, but wrote no file", path, hint);
   std::string bytes = read_file(path);
   rt::ElfFile elf;
   rt::Bytes index, place;
@@ -47,7 +50,8 @@ void seal(const std::string& path) {
   if (!elf.open(bytes.data(), bytes.size()) || !elf.section(rt::kIndexSection, &index, &index_at) ||
       !elf.section(rt::kSealSection, &place, &seal_at) || place.size != sizeof seal ||
       !elf.loaded_digest(tn_runtime()->sha256, seal.loaded))
-    throw Error(TN_ERROR_PLUGIN, "the linker wrote no library with the sections of an artifact", path);
+    throw Error(TN_ERROR_PLUGIN, "the linker '" + linker + "' wrote no library with the sections of an artifact", path,
+                hint);
   tn_runtime()->sha256(index.data, index.size, seal.index);
   int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   bool ok = fd >= 0 &&
@@ -89,8 +93,8 @@ void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& li
         {rt::kIndexSection, 8, {index}, 1}, {rt::kSealSection, 8, {blank}, 1}, constants_section(parts)};
     if (ElfSection foreign = payloads_section(parts); !foreign.parts.empty()) sections.push_back(std::move(foreign));
     write_elf_object(data_file, sections);
-    link(b.array(objects), linked);
-    seal(linked);
+    link.run(b.array(objects), linked);
+    seal(linked, link.plugin);
   } catch (const Error& e) {
     if (!e.where.starts_with(base)) throw;
     Error named(e.code, e.message, given, e.hint);  // of a file beside it, which is gone again

@@ -17,9 +17,6 @@ struct ArtifactParts {
   std::vector<Payload> payloads = {};  // that the module carries; they implement functions for it and for each other
 };
 
-// Links `objects` (file names) into `output`.
-using Link = std::function<void(const Array& objects, const std::string& output)>;
-
 // What an artifact says of itself (the section .tenon.index): {version, functions, imports, constants, target, lock}.
 Map artifact_index(const Builder& b, const ArtifactParts& parts);
 

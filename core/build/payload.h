@@ -39,14 +39,19 @@ Map complete_payload(const Builder& b, ConstantStore& store, const Map& payload,
 // function that two of them implement.
 std::vector<Payload> attached_payloads(const ir::Module& module);
 
-// Whether those payloads that are objects can be linked together: each defines the symbols of its exports, and none a symbol
-// that another defines. `code` is the payload of the module's own code, or null.
+// Whether those payloads that are objects can be linked together: each defines the symbols of its exports, and none a
+// symbol that another defines. `code` is the payload of the module's own code, or null.
 void check_objects(const Map& code, const std::vector<Payload>& payloads);
+
+// Links `objects` (file names) into `output`.
+struct Link {
+  std::string plugin;
+  std::function<void(const Array& objects, const std::string& output)> run;
+};
 
 // The functions of one payload, made callable in this process. `link` as write_artifact takes it, for an object;
 // `find_plugins` as TnRuntime.instantiate takes it, for all else.
-Map open_payload(const Builder& b, const Payload& payload, const Map& imports,
-                 const std::function<void(const Array& objects, const std::string& output)>& link,
+Map open_payload(const Builder& b, const Payload& payload, const Map& imports, const Link& link,
                  const Value& find_plugins);
 
 }  // namespace tenon

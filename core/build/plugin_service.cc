@@ -4,8 +4,9 @@
 
 namespace tenon {
 
-PluginService::PluginService(const Builder& b, PluginProvider& provider, PluginInstances& instances)
-    : b_(b), provider_(provider), instances_(instances) {
+PluginService::PluginService(const Builder& b, PluginProvider& provider, PluginInstances& instances,
+                             const std::vector<std::string>& conversions)
+    : b_(b), provider_(provider), instances_(instances), conversions_(conversions.begin(), conversions.end()) {
   table_.size = sizeof table_;
   table_.self = this;
   table_.providers = [](void* self, const char* capability, TnValue* ret) -> int {
@@ -34,6 +35,15 @@ Value PluginService::providers(std::string_view capability) {
 void PluginService::open(std::string_view plugin, const char* capability, TnProvided* provided) {
   PluginInstances::Use use = instances_.use(find_plugin(provider_, plugin), capability);
   *provided = {use.table, use.instance};
+  CallObserver* calls = provider_.calls();
+  if (!calls) return;
+  if (const void* table = marked_calls_table(capability, conversions_.contains(capability), use.table)) {
+    std::lock_guard lock(mutex_);
+    std::unique_ptr<MarkedCalls>& marked = marked_[{std::string(plugin), capability}];
+    if (!marked || marked->instance != use.instance)  // it was destroyed and made anew
+      marked = std::make_unique<MarkedCalls>(MarkedCalls{use.table, use.instance, calls, std::string(plugin)});
+    *provided = {table, marked.get()};
+  }
 }
 
 }  // namespace tenon

@@ -37,7 +37,7 @@ Session::Session(PluginProvider& provider, bool validate, const std::vector<std:
       validation_.get());
   ops_ = std::make_unique<OpService>(builder_, provider, *instances_);
   kinds_ = std::make_unique<KindService>(provider, *instances_);
-  plugins_ = std::make_unique<PluginService>(builder_, provider, *instances_);
+  plugins_ = std::make_unique<PluginService>(builder_, provider, *instances_, conversions);
   ir_.set_kinds([this] {
     std::call_once(kinds_declared_, [this] {
       for (const Error& e : kinds_->problems()) report({{TN_SEVERITY_WARNING, e.message, e.where, e.hint, ""}});
@@ -355,12 +355,13 @@ Link Session::link_with(const Node& module, std::string_view linker) {
   PluginInstances::Use use = instances_->use(plugin, TN_LINKER);
   auto* table = static_cast<const TnLinker*>(use.table);
   if (!TN_HAS(table, link)) throw Error(TN_ERROR_PLUGIN, "the linker '" + plugin.id + "' has no slot link");
-  return [this, module, use, table, id = plugin.id](const Array& objects, const std::string& output) {
+  auto run = [this, module, use, table, id = plugin.id](const Array& objects, const std::string& output) {
     Value list = objects;
     with_context(module, id, [&](const TnContext* context) {
       return call([&](TnValue* ret) { return table->link(use.instance, context, list.ptr(), output.c_str(), ret); });
     });
   };
+  return {plugin.id, std::move(run)};
 }
 
 const PluginInfo& Session::linker_plugin(std::string_view id) {

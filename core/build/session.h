@@ -21,11 +21,13 @@
 
 namespace tenon {
 
+struct Link;
+
 class Session : public PassSource {
  public:
   // The provider outlives the session. The target is this machine's CPU until `set_target`.
   // With `validate`, every call between the host and the plugins is checked (build/validation.h).
-  // `conversions` are capabilities that the layer is told of (Validation).
+  // `conversions`: ids of capabilities that are defined elsewhere (conversion.h).
   explicit Session(PluginProvider& provider, bool validate = false, const std::vector<std::string>& conversions = {});
   ~Session() override;
 
@@ -98,8 +100,7 @@ class Session : public PassSource {
   // What TnRuntime.instantiate asks for loaders and devices.
   Value find_plugins();
   // How a linker is called; an empty id: the first that is installed.
-  std::function<void(const Array& objects, const std::string& output)> link_with(const Node& module,
-                                                                                 std::string_view linker);
+  Link link_with(const Node& module, std::string_view linker);
   void require_frontend(const std::string& path, const std::string& extension);
   void report(std::vector<Diagnostic> diagnostics);
   void add_instrument(const std::string& id, RunOptions& options);

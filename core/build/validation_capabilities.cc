@@ -3,6 +3,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "build/conversion.h"
 #include "build/validation_state.h"
 #include "tenon/ext/codegen.h"
 #include "tenon/ext/draft/instrument.h"
@@ -26,12 +27,6 @@ void check_table(Frame& frame, CapabilityUse& use) {
 }
 
 namespace {
-
-// A capability that is defined elsewhere (Validation's `conversions`).
-struct Conversion {
-  size_t size;
-  int (*convert)(void* instance, const TnContext* context, const TnValue* given, TnValue* ret);
-};
 
 template <size_t n>
 struct Text {

@@ -17,13 +17,17 @@ ProbeResult probe_plugin(const PluginInfo& plugin, const RegistryPlace& place, c
   struct Late {};
   const Builder b = core_builder();
   auto deadline = Clock::now() + std::chrono::milliseconds(limits.deadline_ms);
-  auto patience = [&] {
-    if (Clock::now() >= deadline) throw Late{};
-  };
   auto faulty = [](std::string reason) { return ProbeResult{ProbeResult::State::kFaulty, std::move(reason), {0, ""}}; };
   std::string late = "did not come back within " + std::to_string(limits.deadline_ms) + " ms when it was loaded";
   ConstantStore store;
   Child child(program, {limits.memory_bytes});
+  std::optional<Clock::time_point> ended;
+  auto patience = [&] {
+    const auto now = Clock::now();
+    if (now >= deadline) throw Late{};
+    if (!ended && child.has_ended()) ended = now;  // what it started may keep the connection open
+    if (ended && now - *ended > kLastWords) throw Broken{false};
+  };
   Exchange exchange(child.channel(), store, false);
   Array answer;
   try {

@@ -51,12 +51,13 @@ bool read_body(int fd, uint64_t size, std::string* body) {
   return true;
 }
 
-// Waits until the socket is ready for `events` or closed.
-void wait_for(int fd, short events, const Patience& patience) {
+// Waits until the socket is ready for `events` or closed. False when this process may not even wait.
+bool wait_for(int fd, short events, const Patience& patience) {
   for (;;) {
     pollfd p{fd, events, 0};
     int n = poll(&p, 1, kSliceMs);
-    if (n > 0) return;
+    if (n > 0) return true;
+    if (n < 0 && errno != EINTR) return false;
     if (patience) patience();
   }
 }
@@ -103,7 +104,7 @@ bool Channel::send(Kind kind, std::string_view body, const std::vector<int>& fds
     if (n >= 0) return true;
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != ENOBUFS) return false;
-    wait_for(socket_.get(), POLLOUT, patience);
+    if (!wait_for(socket_.get(), POLLOUT, patience)) return false;
   }
 }
 
@@ -123,8 +124,7 @@ Channel::Got Channel::receive(Message* message, const Patience& patience) {
     n = recvmsg(socket_.get(), &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n >= 0) break;
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) return Got::kClosed;
-    wait_for(socket_.get(), POLLIN, patience);
+    if (errno != EAGAIN || !wait_for(socket_.get(), POLLIN, patience)) return Got::kClosed;
   }
   message->fds.clear();
   for (cmsghdr* c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {

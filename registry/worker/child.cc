@@ -74,7 +74,15 @@ constexpr SignalRow kSignals[] = {{SIGSEGV, "SIGSEGV", "segmentation fault"},
                                   {SIGALRM, "SIGALRM", "alarm"},
                                   {SIGINT, "SIGINT", "interrupted"},
                                   {SIGHUP, "SIGHUP", "hang-up"},
-                                  {SIGQUIT, "SIGQUIT", "quit"}};
+                                  {SIGQUIT, "SIGQUIT", "quit"},
+                                  {SIGUSR1, "SIGUSR1", "user signal"},
+                                  {SIGUSR2, "SIGUSR2", "user signal"},
+                                  {SIGVTALRM, "SIGVTALRM", "alarm"},
+                                  {SIGPROF, "SIGPROF", "alarm"},
+                                  {SIGSTOP, "SIGSTOP", "stopped"},
+                                  {SIGIO, "SIGIO", "input"},
+                                  {SIGSTKFLT, "SIGSTKFLT", "stack fault"},
+                                  {SIGPWR, "SIGPWR", "power failure"}};
 
 std::string hex(uint64_t v) {
   char text[24];
@@ -133,6 +141,12 @@ Child::~Child() {
   munmap(control_, sizeof(Control));
 }
 
+bool Child::has_ended() const {
+  siginfo_t info{};
+  return reaped_ ||
+         (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid != 0);
+}
+
 bool Child::reap(bool block) {
   if (reaped_) return true;
   siginfo_t info{};
@@ -140,11 +154,15 @@ bool Child::reap(bool block) {
   do waited = waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | (block ? 0 : WNOHANG));
   while (waited != 0 && errno == EINTR);
   if (waited == 0 && info.si_pid == 0) return false;
-  if (waited == 0) kill(-pid_, SIGKILL);  // its group outlives it; until it is waited for, its number is its own
+  if (waited == 0) {
+    if (info.si_code == CLD_TRAPPED) trap_ = info.si_status & 0x7f;
+    kill(-pid_, SIGKILL);  // its group outlives it; until it is waited for, its number is its own
+    kill(pid_, SIGKILL);
+  }
   int status = 0;
   pid_t got;
   do got = waitpid(pid_, &status, 0);
-  while (got < 0 && errno == EINTR);
+  while ((got < 0 && errno == EINTR) || (got == pid_ && WIFSTOPPED(status)));
   // Without a status when the host ignores SIGCHLD, or waits for every child that it has.
   reaped_ = true;
   status_known_ = got == pid_;
@@ -182,6 +200,17 @@ std::string Child::crash_text() const {
   return text;
 }
 
+// The plugin whose call began last, of those that have not ended.
+std::string Child::innermost() const {
+  const RunningCall* last = nullptr;
+  uint64_t sequence = 0;
+  for (const RunningCall& c : control_->running)
+    if (uint64_t s = c.sequence.load(); s > sequence) last = &c, sequence = s;
+  if (!last) return "";
+  std::string who(last->who, strnlen(last->who, sizeof last->who));
+  return who.substr(0, who.find_first_of(": "));
+}
+
 Ending Child::end(Ending::How how) {
   using How = Ending::How;
   Ending out;
@@ -201,9 +230,12 @@ Ending Child::end(Ending::How how) {
     reap(true);
   }
   const CrashNote& note = control_->crash;
-  out.memory = limits_.memory_bytes != 0 && note.data_bytes > limits_.memory_bytes - limits_.memory_bytes / 8;
+  const bool full = limits_.memory_bytes != 0 && note.data_bytes > limits_.memory_bytes - limits_.memory_bytes / 8;
+  out.memory = full || (limits_.memory_bytes != 0 && control_->out_of_memory.load() != 0);
+  out.inner = innermost();
   int signal = by_itself && status_known_ && WIFSIGNALED(status_) ? WTERMSIG(status_) : by_itself ? note.signal : 0;
-  if (how == How::kDeadline || how == How::kCancelled) return out;
+  if (trap_) signal = trap_;
+  if (how == How::kDeadline || how == How::kCancelled || how == How::kTalk) return out;
   char fault[sizeof control_->fault];
   std::memcpy(fault, control_->fault, sizeof fault);
   fault[sizeof fault - 1] = 0;
@@ -225,7 +257,8 @@ Ending Child::end(Ending::How how) {
     out.text = by_itself ? "ended its process" : "closed the connection to the host and went on";
   }
   if (out.memory)
-    out.text += "; it had used up the " + std::to_string(limits_.memory_bytes >> 20) + " MiB that it may use";
+    out.text += (full ? "; it had used up the " : "; it asked for more memory than the ") +
+                std::to_string(limits_.memory_bytes >> 20) + " MiB that it may use";
   return out;
 }
 

@@ -13,17 +13,20 @@
 
 namespace tenon::worker {
 
+inline constexpr std::chrono::milliseconds kLastWords{100};  // of a process that has ended, to be read
+
 struct ChildLimits {
   uint64_t memory_bytes = 0;  // of data, what is mapped from files apart; 0 for none
 };
 
 // How a worker ended, for people: what it did, and where.
 struct Ending {
-  enum class How { kSignal, kExit, kDeadline, kCancelled, kGarbage, kClosed };
+  enum class How { kSignal, kExit, kDeadline, kCancelled, kTalk, kGarbage, kClosed };
   How how = How::kClosed;
   int number = 0;       // the signal or the exit status
   std::string text;     // "was stopped by SIGSEGV (segmentation fault) at address 0x0 in thing.so+0x12f"
   bool memory = false;  // it had used up what it was allowed
+  std::string inner;    // id of the plugin whose call was the last that had begun in it; "" when there was none
 };
 
 class Child {
@@ -39,6 +42,8 @@ class Child {
   pid_t pid() const { return pid_; }
   // Whether the process is there and has not closed its end.
   bool is_alive();
+  // Whether it has ended, or stands still for a debugger that is not there. What it started may live on.
+  bool has_ended() const;
   // What the worker printed since the last call, at most the last 64 KiB of it.
   std::string take_log();
   // Ends the process, unless it has ended by itself, with all that it started, and says how it ended.
@@ -49,6 +54,7 @@ class Child {
  private:
   bool reap(bool block);
   std::string crash_text() const;
+  std::string innermost() const;
 
   ChildLimits limits_;
   Channel channel_;
@@ -58,6 +64,7 @@ class Child {
   bool reaped_ = false;
   int status_ = 0;
   bool status_known_ = false;
+  int trap_ = 0;  // the signal at which it stopped for a debugger
 };
 
 std::string signal_text(int number);  // "SIGSEGV (segmentation fault)"

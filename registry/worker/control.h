@@ -33,10 +33,19 @@ struct CrashNote {
   uint64_t data_bytes;     // memory in use when it came; 0 when sanitized
 };
 
+// A call of a plugin that has begun in the worker and not ended.
+struct RunningCall {
+  std::atomic<uint64_t> sequence;  // 0: free
+  char who[120];                   // "PLUGIN", or "PLUGIN" and what is asked of it after ':' or ' '
+};
+
 struct Control {
-  std::atomic<int32_t> cancel;  // host -> worker
-  std::atomic<int32_t> ended;   // 1: the worker left through exit while it should have answered
+  std::atomic<int32_t> cancel;         // host -> worker
+  std::atomic<int32_t> ended;          // 1: the worker left through exit while it should have answered
+  std::atomic<int32_t> out_of_memory;  // 1: an allocation of this call failed
   CrashNote crash;
+  std::atomic<uint64_t> sequence;  // of the last that began
+  RunningCall running[32];
   char fault[120];  // what the plugin did to the worker, which ended itself for it; "" when nothing
 };
 

@@ -25,6 +25,7 @@ constexpr int kMaxLibraries = 64;
 LoadedLibrary libraries[kMaxLibraries];
 volatile int library_count = 0;
 Control* shared = nullptr;
+pid_t worker_pid = 0;                     // not that of a process that a plugin forked
 uintptr_t stack_low = 0, stack_high = 0;  // of the thread that serves
 
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
@@ -78,7 +79,7 @@ uint64_t data_bytes() {
 
 void on_signal(int number, siginfo_t* info, void* context) {
   CrashNote& note = shared->crash;
-  if (note.signal == 0) {
+  if (note.signal == 0 && getpid() == worker_pid) {
     note.signal = number;
     note.address = reinterpret_cast<uintptr_t>(info->si_addr);
     Registers r = registers_of(context);
@@ -96,6 +97,7 @@ void on_signal(int number, siginfo_t* info, void* context) {
 
 void watch_signals(Control* control) {
   shared = control;
+  worker_pid = getpid();
   pthread_attr_t attributes;
   void* low = nullptr;
   size_t size = 0;
@@ -115,6 +117,11 @@ void watch_signals(Control* control) {
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   for (int number : kSignals) sigaction(number, &action, nullptr);
+}
+
+void leave(Control* control, const char* fault) {
+  if (!control->fault[0]) std::strncpy(control->fault, fault, sizeof control->fault - 1);
+  _exit(70);
 }
 
 void watch_library(const std::string& path) {

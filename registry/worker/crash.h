@@ -13,5 +13,9 @@ void watch_signals(Control* control);
 // Code of this library, when it is loaded, is named in the note.
 void watch_library(const std::string& path);
 
+// Ends this process for something that the plugin did to it, which the host reads.
+[[noreturn]] void leave(Control* control, const char* fault);
+inline constexpr const char* kCutOff = "cut the connection to the host";
+
 }  // namespace tenon::worker
 #endif

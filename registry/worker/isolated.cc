@@ -14,8 +14,16 @@ namespace {
 
 constexpr int64_t kOpenDeadlineMs = 30'000;
 constexpr int64_t kCancelGraceMs = 2'000;
+constexpr size_t kReports = 100'000, kReportBytes = 64 << 20, kQuestions = 4'000'000;  // in one call
 
 std::string name_of(const PluginInfo& p) { return "the plugin '" + p.id + "' " + p.version; }
+
+size_t bytes_of_texts(const Array& report) {
+  size_t n = 0;
+  for (const Value& v : report)
+    if (v.is_string()) n += v.as_string().size();
+  return n;
+}
 
 std::string last_line(const std::string& log) {
   size_t end = log.find_last_not_of("\n\r ");
@@ -61,9 +69,13 @@ Patience IsolatedPlugin::patience(const TnContext* context, int64_t deadline_ms)
   using Clock = std::chrono::steady_clock;
   auto deadline = Clock::now() + std::chrono::milliseconds(deadline_ms);
   auto cancelled_at = std::make_shared<std::optional<Clock::time_point>>();
+  auto ended_at = std::make_shared<std::optional<Clock::time_point>>();
   return [=, this] {
     auto now = Clock::now();
     if (now >= deadline) throw Stopped{Ending::How::kDeadline};
+    // What it started may keep the connection open.
+    if (!*ended_at && child_->has_ended()) *ended_at = now;
+    if (*ended_at && now - **ended_at > kLastWords) throw Broken{false};
     if (!context || !context->cancelled(context->self)) return;
     child_->control().cancel = 1;
     if (!*cancelled_at) *cancelled_at = now;
@@ -96,6 +108,7 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
     std::vector<Value>& said;
     ~Clear() { said.clear(); }
   } clear{said_};
+  size_t reports = 0, report_bytes = 0, questions = 0;
   try {
     send(patience);
     for (;;) {
@@ -105,8 +118,11 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
         kind = exchange_->receive(&message, patience);
       } catch (const Error&) { throw Broken{true}; }
       if (kind == Kind::kReport) {
+        report_bytes += bytes_of_texts(message);
+        if (++reports > kReports || report_bytes > kReportBytes) throw Stopped{Ending::How::kTalk};
         take_report(request.context, message);
       } else if (kind == Kind::kAsk) {
+        if (++questions > kQuestions) throw Stopped{Ending::How::kTalk};
         answer_question(request, message, patience);
       } else if (kind == Kind::kAnswer) {
         return take_answer(request, message);
@@ -217,14 +233,24 @@ void IsolatedPlugin::fail(const Request& request, Ending::How how, int64_t deadl
   child_.reset();
   int32_t code = ending.memory ? TN_ERROR_OUT_OF_MEMORY : TN_ERROR_PLUGIN;
   std::string doing = request.slot < 0 ? "when it was started" : "in " + request.what;
-  std::string message = name_of(plugin_) + " " + ending.text + " " + doing;
+  // Another plugin that this one had called.
+  const PluginInfo* inner = nullptr;
+  if (!ending.inner.empty() && ending.inner != plugin_.id)
+    for (const PluginInfo& p : session_.provider().plugins())
+      if (p.id == ending.inner) inner = &p;
+  std::string message =
+      inner ? name_of(*inner) + ", which " + name_of(plugin_) + " had called, " : name_of(plugin_) + " ";
   if (how == Ending::How::kDeadline) {
     code = TN_ERROR_LIMIT;
-    message = name_of(plugin_) + " did not answer within " + std::to_string(deadline_ms) + " ms " + doing +
-              "; its process was ended";
+    message += "did not answer within " + std::to_string(deadline_ms) + " ms " + doing + "; its process was ended";
   } else if (how == Ending::How::kCancelled) {
     code = TN_ERROR_CANCELLED;
-    message = name_of(plugin_) + " went on after it was cancelled " + doing + "; its process was ended";
+    message += "went on after it was cancelled " + doing + "; its process was ended";
+  } else if (how == Ending::How::kTalk) {
+    code = TN_ERROR_LIMIT;
+    message += "reported or asked without end " + doing + "; its process was ended";
+  } else {
+    message += ending.text + " " + doing;
   }
   std::string hint = "it ran in a process of its own, and the next call starts it anew";
   if (request.slot >= 0 && !replayed_ && code != TN_ERROR_CANCELLED) {
@@ -232,7 +258,7 @@ void IsolatedPlugin::fail(const Request& request, Ending::How how, int64_t deadl
     std::string folder = write_reproducer(settings_, plugin_, request, said_, message, log, &why);
     hint += folder.empty() ? "; no reproducer was written: " + why : "; see it again with: tenon repro " + folder;
   }
-  Error error(code, message, plugin_.library, hint);
+  Error error(code, message, (inner ? *inner : plugin_).library, hint);
   if (std::string said = last_line(log); !said.empty())
     error.cause = std::make_shared<Error>(TN_ERROR_PLUGIN, "the last that it printed is: " + said.substr(0, 300));
   throw error;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,12 +21,19 @@ using namespace tenon::worker;
 
 namespace {
 
-// Ends the process when the host is gone, whatever a plugin is doing.
+struct Watched {
+  int socket;
+  Control* control;
+};
+
+// Ends the process when the host is gone, or cannot be reached any more, whatever a plugin is doing.
 void* watch_host(void* data) {
-  int fd = *static_cast<int*>(data);
+  auto* w = static_cast<Watched*>(data);
   for (;;) {
-    pollfd p{fd, 0, 0};
-    if (poll(&p, 1, -1) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL))) _exit(0);
+    pollfd p{w->socket, 0, 0};
+    int n = poll(&p, 1, -1);
+    if ((n < 0 && errno != EINTR) || (n > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL))))
+      leave(w->control, kCutOff);
   }
 }
 
@@ -54,7 +62,7 @@ int main(int argc, char** argv) {
   close(kControlDescriptor);
   if (socket < 0 || page == MAP_FAILED) return 2;
   watch_signals(static_cast<Control*>(page));
-  static int watched = socket;
+  static Watched watched{socket, static_cast<Control*>(page)};
   pthread_attr_t small;
   pthread_t watcher;
   pthread_attr_init(&small);

@@ -2,11 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <set>
 
 #include "build/session.h"
@@ -25,15 +29,49 @@ namespace {
 
 // Whether a call is being made, for whoever leaves the process within it.
 Control* ending = nullptr;
-bool in_call = false;
+pid_t serving = 0;  // this process: one that a plugin forks is no worker
+std::atomic<bool> in_call{false};
 void on_exit() {
-  if (in_call && ending) ending->ended = 1;
+  if (in_call && ending && getpid() == serving) ending->ended = 1;
 }
+
+// For an allocation that fails: what comes of it is charged to the limit.
+void note_out_of_memory() {
+  ending->out_of_memory = 1;
+  throw std::bad_alloc();
+}
+
+// Writes down which plugins are running, for whoever has to say why this process ended.
+class RunningCalls : public CallObserver {
+ public:
+  explicit RunningCalls(Control* control) : control_(control) {}
+  int enter(std::string_view who) noexcept override {
+    const uint64_t sequence = control_->sequence.fetch_add(1) + 1;
+    for (size_t i = 0; i < std::size(control_->running); ++i) {
+      RunningCall& c = control_->running[i];
+      uint64_t free = 0;
+      if (!c.sequence.compare_exchange_strong(free, sequence)) continue;
+      const size_t n = std::min(who.size(), sizeof c.who - 1);
+      std::memcpy(c.who, who.data(), n);
+      c.who[n] = 0;
+      return static_cast<int>(i);
+    }
+    return -1;
+  }
+  void leave(int call) noexcept override {
+    if (call >= 0) control_->running[call].sequence = 0;
+  }
+
+ private:
+  Control* control_;
+};
 
 // Knows where the code of every plugin lies that is opened here, for the note that a crash leaves.
 class WatchedRegistry : public Registry {
  public:
-  using Registry::Registry;
+  WatchedRegistry(const Builder& b, const RegistryPlace& place, Control* control)
+      : Registry(b, place), running_(control) {}
+  CallObserver* calls() override { return &running_; }
   const TnPlugin* load(const PluginInfo& plugin) override {
     const TnPlugin* table = Registry::load(plugin);
     std::error_code error;
@@ -41,6 +79,9 @@ class WatchedRegistry : public Registry {
     if (!error) watch_library(path.string());
     return table;
   }
+
+ private:
+  RunningCalls running_;
 };
 
 class Server {
@@ -102,6 +143,7 @@ class Server {
     Value result;
     bool ok = false;
     Surroundings before;
+    control_->out_of_memory = 0;
     in_call = true;
     try {
       result = f();
@@ -111,6 +153,7 @@ class Server {
     } catch (const std::exception& e) { result = error_value(b_, escaped(std::string(": ") + e.what())); } catch (...) {
       result = error_value(b_, escaped(""));
     }
+    only_here();
     std::vector<std::string> changed = before.restore();
     std::vector<Value> changes;
     for (const std::string& c : changed) changes.push_back(b_.string(c));
@@ -125,16 +168,21 @@ class Server {
     } catch (const Error& e) {  // it is nothing that can be sent
       Error why(TN_ERROR_PLUGIN, "its result cannot be read: " + e.message);
       body = exchange_->prepare(b_.array({Value(false), error_value(b_, why), b_.array(changes), loaded}), {});
+    } catch (const std::bad_alloc&) {  // the host may have a part of it
+      leave(control_, "gave an answer that its memory does not hold");
     }
     result = {};
     all = {};
     untouched_.note(exchange_->known(), false);
-    if (const char* fault = untouched_.fault(exchange_->known())) {
-      std::strncpy(control_->fault, fault, sizeof control_->fault - 1);
-      _exit(70);  // nothing here can be relied on
-    }
+    // Nothing here can be relied on any more.
+    if (const char* fault = untouched_.fault(exchange_->known())) leave(control_, fault);
     exchange_->send_prepared(Kind::kAnswer, body, {});
     in_call = false;
+  }
+
+  // Ends a process that a plugin forked and that has come back from its call: the host talks to one alone.
+  static void only_here() {
+    if (getpid() != serving) _exit(0);
   }
 
   // The plugins that were loaded since the last answer: the host's lock names them.
@@ -148,8 +196,8 @@ class Server {
 
   void open(const Array& message) {
     OpenRequest request = OpenRequest::from(message);
-    registry_ = std::make_unique<WatchedRegistry>(b_, request.place);
-    session_ = std::make_unique<Session>(*registry_);
+    registry_ = std::make_unique<WatchedRegistry>(b_, request.place, control_);
+    session_ = std::make_unique<Session>(*registry_, false, Registry::conversions());
     plugin_ = request.plugin;
     exchange_->use_store(session_->constant_store());
     exchange_->declare_kinds = [this] { session_->kinds().declare(); };
@@ -184,8 +232,11 @@ class Server {
         false);
   }
 
+  // What a thread says for a call that is over belongs to no call.
   void send_report(int32_t severity, const std::string& message, const std::string& where, const std::string& hint) {
+    only_here();
     std::lock_guard lock(mutex_);
+    if (!in_call) return;
     exchange_->send_aside(
         Kind::kReport, b_.array({Value(int64_t{severity}), b_.string(message), b_.string(where), b_.string(hint)}), {});
   }
@@ -197,7 +248,9 @@ class Server {
 
   void record(const char* topic, const TnValue* data) {
     try {
+      only_here();
       std::lock_guard lock(mutex_);
+      if (!in_call) return;
       exchange_->send_aside(Kind::kReport,
                             b_.array({b_.string(topic ? topic : ""), data ? Value::share(*data) : Value()}), {});
     } catch (const Error& e) {
@@ -206,11 +259,16 @@ class Server {
   }
 
   Value ask(const Array& question) {
+    only_here();
     std::lock_guard lock(mutex_);
-    exchange_->send(Kind::kAsk, question, {});
-    untouched_.note(exchange_->known(), false);
+    if (!in_call) throw Error(TN_ERROR_PLUGIN, "the call that this context belongs to is over");
     Array reply;
-    if (exchange_->receive(&reply, {}) != Kind::kReply || reply.size() != 2 || !reply[0].is_bool()) throw Broken{true};
+    try {
+      exchange_->send(Kind::kAsk, question, {});
+      untouched_.note(exchange_->known(), false);
+      if (exchange_->receive(&reply, {}) != Kind::kReply || reply.size() != 2 || !reply[0].is_bool())
+        throw Broken{true};
+    } catch (const Broken&) { leave(control_, kCutOff); }  // an answer may be on its way: it is nobody's
     note_given();
     if (!reply[0].as_bool()) throw error_from(reply[1]);
     return reply[1];
@@ -236,13 +294,18 @@ class Server {
 
 int serve(Fd socket, Control* control) {
   ending = control;
+  serving = getpid();
   std::atexit(&on_exit);
+  if (!kSanitized) std::set_new_handler(&note_out_of_memory);
   Channel channel(std::move(socket));
   try {
     // Not destroyed: what plugins hold at the end is theirs.
     auto* server = new Server(channel, control);
     return server->run();
-  } catch (const Broken& b) { return b.garbage ? 70 : 0; } catch (const Error& e) {
+  } catch (const Broken& b) {
+    // The host is gone, or a plugin has taken away what leads to it.
+    leave(control, b.garbage ? "left its memory in such a state that the host could not be understood" : kCutOff);
+  } catch (const Error& e) {
     std::fprintf(stderr, "worker: %s\n", e.message.c_str());
     return 71;
   }

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <tenon/ext/codegen.h>
 #include <tenon/ext/draft/kind.h>
@@ -24,6 +27,7 @@
 #include <unwind.h>
 
 static const TnHost* host; /* of the instance that is called: several sessions may use the plugin in turn */
+static const TnContext* now; /* of the call */
 
 /* ---- Deeds. The argument is a node that the plugin was given, or null; the result is the status to return, or GO_ON. */
 
@@ -92,6 +96,64 @@ static int print_much(TnObject* a, TnValue* r) {
   for (int i = 0; i < 20000; ++i)
     if (write(1, "noise noise noise noise noise noise noise noise noise noise noise\n", 66) < 0) break;
   abort();
+}
+/* Both come back from the call. */
+static int fork_return(TnObject* a, TnValue* r) { (void)a, (void)r; fork(); return GO_ON; }
+/* It ends, and what it forked keeps its descriptors open. */
+static int fork_leave(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  if (fork() == 0) {
+    sleep(60);
+    _exit(0);
+  }
+  abort();
+}
+static int cut(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  for (int fd = 3; fd < 1024; ++fd) shutdown(fd, SHUT_RDWR);
+  return GO_ON;
+}
+static int replace_all(TnObject* a, TnValue* r) {
+  int null = open("/dev/null", O_RDWR);
+  (void)a, (void)r;
+  for (int fd = 3; fd < 1024; ++fd)
+    if (fd != null && fcntl(fd, F_GETFD) >= 0) dup2(null, fd);
+  return GO_ON;
+}
+static int trace_me(TnObject* a, TnValue* r) { (void)a, (void)r; ptrace(PTRACE_TRACEME, 0, 0, 0); abort(); }
+static int no_files(TnObject* a, TnValue* r) {
+  struct rlimit none = {0, 0};
+  (void)a, (void)r;
+  setrlimit(RLIMIT_NOFILE, &none);
+  return GO_ON;
+}
+/* Goes on with the context of a call that is over. */
+static void* ask_on(void* data) {
+  const TnContext* of = data;
+  TnValue answer;
+  for (int i = 0; i < 50000; ++i) {
+    of->report(of->self, TN_SEVERITY_WARNING, "late", 0, 0);
+    of->signature(of->self, "main", &answer);
+    tn_value_release(&answer);
+  }
+  return 0;
+}
+static int late(TnObject* a, TnValue* r) {
+  pthread_t thread;
+  (void)a, (void)r;
+  if (now) pthread_create(&thread, 0, &ask_on, (void*)now);
+  return GO_ON;
+}
+static int talk(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  for (int i = 0; now && i < 200000; ++i) now->report(now->self, TN_SEVERITY_NOTE, "talk", 0, 0);
+  return GO_ON;
+}
+/* What is no text, with a severity that there is not. */
+static int words(TnObject* a, TnValue* r) {
+  (void)a;
+  if (now) now->report(now->self, -2000000007, "\xff\xfe", 0, "\xc3");
+  return host->runtime->error(TN_ERROR_ARGUMENT, "not \xff text", "\xfe", "\xc3", 0, r);
 }
 static int null_call(TnObject* a, TnValue* r) {
   int (*volatile f)(void) = 0;
@@ -217,6 +279,15 @@ static const struct {
              {"block-signals", block_signals},
              {"handlers", handlers},
              {"fork", fork_exit},
+             {"fork-return", fork_return},
+             {"fork-leave", fork_leave},
+             {"cut", cut},
+             {"replace-all", replace_all},
+             {"trace-me", trace_me},
+             {"no-files", no_files},
+             {"late", late},
+             {"talk", talk},
+             {"words", words},
              {"none", none},
              {"no-result", no_result},
              {"no-error", no_error},
@@ -261,7 +332,7 @@ __attribute__((destructor)) static void at_end(void) {
 
 static int run_module(void* instance, const TnContext* context, const char* pass, const TnNode* module,
                       const TnValue* options, TnValue* ret) {
-  host = instance, (void)context, (void)pass, (void)options;
+  host = instance, now = context, (void)pass, (void)options;
   int status = act("call", (TnObject*)module, ret);
   if (status != GO_ON) return status;
   tn_object_retain((TnObject*)module);
@@ -273,7 +344,7 @@ static int run_module(void* instance, const TnContext* context, const char* pass
 static const TnPass pass_table = {sizeof(TnPass), &run_module, 0};
 
 static int infer_type(void* instance, const TnContext* context, const TnNode* call, TnValue* ret) {
-  host = instance, (void)context;
+  host = instance, now = context;
   int status = act("call", (TnObject*)call, ret);
   if (status != GO_ON) return status;
   /* As its argument: the first of the list in slot 2 is a variable, whose type stands in its slot 0. */
@@ -288,7 +359,7 @@ static int text(const char* s, TnValue* ret) { return host->runtime->string(s, s
 
 static int generate(void* instance, const TnContext* context, const TnNode* module, const TnValue* options,
                     TnValue* ret) {
-  host = instance, (void)context, (void)options;
+  host = instance, now = context, (void)options;
   int status = act("call", (TnObject*)module, ret);
   if (status != GO_ON) return status;
   TnValue entry[2], pairs[6];
@@ -310,7 +381,7 @@ static const TnCodegen codegen_table = {sizeof(TnCodegen), &generate};
 
 static int link_nothing(void* instance, const TnContext* context, const TnValue* objects, const char* output,
                         TnValue* ret) {
-  host = instance, (void)context, (void)output;
+  host = instance, now = context, (void)output;
   int status = act("call", objects->as.object, ret);
   if (status != GO_ON) return status;
   return host->runtime->error(TN_ERROR_UNSUPPORTED, "this linker links nothing", "", "", 0, ret);
@@ -319,7 +390,7 @@ static const TnLinker linker_table = {sizeof(TnLinker), &link_nothing};
 
 static int import_text(void* instance, const TnContext* context, const TnModelSource* source, const TnValue* options,
                        TnValue* ret) {
-  host = instance, (void)context, (void)options;
+  host = instance, now = context, (void)options;
   int status = act("call", 0, ret);
   if (status != GO_ON) return status;
   const TnHostIr* ir = host->service(host->self, TN_HOST_IR);
@@ -328,7 +399,7 @@ static int import_text(void* instance, const TnContext* context, const TnModelSo
 static const TnFrontend frontend_table = {sizeof(TnFrontend), &import_text};
 
 static int decide(void* instance, const TnContext* context, const char* pattern, const TnNode* candidate, TnValue* ret) {
-  host = instance, (void)pattern;
+  host = instance, now = context, (void)pattern;
   int status = act("call", (TnObject*)candidate, ret);
   if (status != GO_ON) return status;
   TnValue pairs[4];
@@ -342,7 +413,7 @@ static int decide(void* instance, const TnContext* context, const char* pattern,
 static const TnPartitioner partitioner_table = {sizeof(TnPartitioner), &decide};
 
 static int lower(void* instance, const TnContext* context, const TnNode* node, TnValue* ret) {
-  host = instance, (void)context;
+  host = instance, now = context;
   int status = act("call", (TnObject*)node, ret);
   if (status != GO_ON) return status;
   *ret = node->slots[1]; /* what stands in it */
