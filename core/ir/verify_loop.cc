@@ -130,7 +130,7 @@ std::optional<Expected> expect(const Node& n, Holds holds) {
 
 void check_slot(const Node& n, const SlotRow& row) {
   const Value& v = n.slot(row.slot);
-  if (v.is_array()) {
+  if (v.is_array() && row.holds != Holds::kStatementOrNone) {
     size_t i = 0;
     for (const Node& child : nodes(v.ref<Array>())) {
       if (expect(child, row.holds)) refuse_slot(n, row, child, i);
@@ -396,7 +396,10 @@ void LoopRules::check_definition(const Node& v) const {
                       "an extent is 0 or more"};
   }
   for (const Node& n : nodes(b.strides())) integer(n, "a stride");
-  if (b.elem_offset().is_node()) integer(as_node(b.elem_offset()), "the offset");
+  if (b.elem_offset().is_node())
+    integer(as_node(b.elem_offset()), "the offset");
+  else if (!b.elem_offset().is_none())
+    throw Violation{"buffer", "the offset of " + name_of(v.get()) + " is " + describe(b.elem_offset().raw())};
 }
 
 void LoopRules::check(const Node& n, const TnNode* parent) const {

@@ -225,6 +225,13 @@ const Way kWays[] = {
                                        Value(), m.b.string("global"), m.b.map({})});
        return m.loop_function({y}, m.evaluate(m.four));
      }},
+    {"offset_is_text",
+     [](M) {
+       Node y = m.b.make<tir::Buffer>({m.b.string("y"), kFloat32, m.b.array({m.four}), m.b.array({}), m.b.string("4"),
+                                       m.b.string("global"), m.b.map({})});
+       return m.loop_function({y}, m.evaluate(m.four));
+     }},
+    {"init_is_list", [](M) { return m.loop(m.block_of(m.b.array({Value(1)}), {})); }},
     {"unknown_operator", [](M) { return m.expression(m.b.intrinsic(kFloat32, "tir.exq", {m.f})); }},
     {"graph_operator_in_loop", [](M) { return m.expression(m.b.intrinsic(kFloat32, "relax.add", {m.f, m.f})); }},
     {"operator_arguments", [](M) { return m.expression(m.b.intrinsic(kFloat32, "tir.exp", {m.f, m.f})); }},

@@ -63,6 +63,8 @@
   W(block_allocates_variable, "must be a tir.Buffer, but is the variable `v` [level]")                              \
   W(negative_extent, "an extent of the buffer `y` is -4 [buffer]")                                                  \
   W(strides, "has 1 extents but 2 strides [buffer]")                                                                \
+  W(offset_is_text, "the offset of the buffer `y` is a string [buffer]")                                            \
+  W(init_is_list, "`init` of tir.Block is an array whose element 0 is an int [level]")                              \
   W(unknown_operator, "there is no operator `tir.exq` [call-operator]")                                             \
   W(graph_operator_in_loop, "is an operator of the graph level, but stands in a loop function [call-operator]")     \
   W(operator_arguments, "takes 1 argument, but 2 are given [call-operator]")                                        \
