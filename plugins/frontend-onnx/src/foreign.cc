@@ -29,6 +29,14 @@ class Binder {
       std::vector<Node> fields;
       for (const Node& f : nodes(tuple->fields())) fields.push_back((*this)(f));
       made = in_.tuple(fields);
+    } else if (const auto* item = e.as<relax::TupleGetItem>()) {  // of an operator with several results
+      const Node from = (*this)(item->tuple());
+      const auto* type = from.slot(0).is_node() ? as_node(from.slot(0)).as<relax::TupleType>() : nullptr;
+      if (!type || item->index() < 0 || static_cast<size_t>(item->index()) >= type->fields().size())
+        in_.refuse(TN_ERROR_PLUGIN,
+                   "the converter took item " + std::to_string(item->index()) + " of what has no such item");
+      const Value& own = type->fields()[static_cast<size_t>(item->index())];
+      made = in_.variable(in_.b.make<relax::TupleGetItem>({own, from, item->index()}), "lv");
     }
     kept_.push_back(e);
     return bound_[e.get()] = made;

@@ -67,6 +67,8 @@ class Importer {
   // A call of a graph operator, bound to a variable of the inferred type.
   Node call(const char* op, std::initializer_list<Node> args, const Builder::Entries& attrs = {});
   Node call(const char* op, const std::vector<Node>& args, const Builder::Entries& attrs = {});
+  // A typed value, bound to a variable.
+  Node variable(const Node& value, std::string_view name);
   Value list(const std::vector<int64_t>& values) const;
   Node shape_expr(const std::vector<Node>& dims) const;
   Node tuple(const std::vector<Node>& fields) const;
@@ -87,7 +89,6 @@ class Importer {
   // Whether a plugin converted the node (foreign.cc).
   bool convert_elsewhere(const OnnxNode& n);
   Value attribute_value(const std::string& name, const Attribute& a);
-  Node variable(const Node& value, std::string_view name);
   Node constant(const TensorData& t);
   Node constant_of(const TnConstant* bytes, DLDataType dtype, const std::vector<int64_t>& dims);
   Node constant_from(const void* data, DLDataType dtype, const std::vector<int64_t>& dims);
