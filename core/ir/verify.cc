@@ -98,6 +98,9 @@ class FunctionVerifier : public ScopeVisitor {
     const TnNode* by = by_shape ? nullptr : walk_.enclosing();
     if (d.function && d.function != function_)
       throw Violation{"owner", name_of(n) + " is defined in two functions", "make it anew in one of them (renew)"};
+    if (by_shape && is_allocated(walk_.enclosing()))
+      throw Violation{"scope", name_of(n) + " is used but not defined before",
+                      "an allocation takes its extents from what is defined before it"};
     if (d.in_scope && !by_shape)
       throw Violation{"single-definition", name_of(n) + " is defined again inside of its own scope"};
     if (d.by && d.by != by && !by_shape)
@@ -129,6 +132,12 @@ class FunctionVerifier : public ScopeVisitor {
   }
 
  private:
+  // Whether the buffer whose shape the visit stands in gets memory of its own: its extents are then known before.
+  bool is_allocated(const TnNode* buffer) {
+    const TnNode* by = buffer && buffer->kind == tir::Buffer::kKind ? walk_.enclosing(buffer) : nullptr;
+    return by && (by->kind == tir::AllocBuffer::kKind || by->kind == tir::Block::kKind);
+  }
+
   bool is_in_scope(const TnNode* v) {
     Definition* d = definitions_.find(v);
     return d && d->in_scope && d->function == function_;

@@ -157,6 +157,11 @@ const Way kWays[] = {
     {"undefined_variable", [](M) { return m.expression(m.b.var("ghost")); }},
     {"undefined_buffer",
      [](M) { return m.expression(m.b.load(m.b.buffer("ghost", kFloat32, m.b.array({m.four})), m.b.array({m.k}))); }},
+    {"undefined_extent",
+     [](M) {
+       Node y = m.b.buffer("y", kFloat32, m.b.array({m.b.var("ghost")}));
+       return m.loop(m.b.make<tir::Seq>({m.b.array({m.b.make<tir::AllocBuffer>({m.b.map({}), y})})}));
+     }},
     {"use_after_scope",
      [](M) {
        Node i = m.b.var("i");

@@ -30,6 +30,7 @@
   /* Scopes and owners. */                                                                                          \
   W(undefined_variable, "the variable `ghost` is used but not defined before [scope]")                              \
   W(undefined_buffer, "the buffer `ghost` is used but not defined before [scope]")                                  \
+  W(undefined_extent, "the variable `ghost` is used but not defined before [scope]")                                \
   W(use_after_scope, "is used outside of the scope of its definition [scope]")                                      \
   W(two_definitions, "the variable `i` is defined in two places [single-definition]")                               \
   W(definition_in_own_scope, "is defined again inside of its own scope [single-definition]")                        \

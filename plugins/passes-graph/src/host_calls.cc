@@ -71,8 +71,17 @@ Place HostFunction::call(const ir::Call& c, const std::vector<Node>& into, Stmts
   refuse(c, "the operator " + std::string(id) + " has no loop-level form here", "run passes-graph:legalize first");
 }
 
+// A loop function takes tensors of which shape and dtype are known.
+void HostFunction::require_buffers(const ir::Call& c, const std::vector<Node>& args) const {
+  for (size_t i = 0; i < args.size(); ++i)
+    if (!args[i].is<tir::Buffer>() && is_handle(args[i].dtype()))
+      refuse(c, "the shape or dtype of argument " + std::to_string(i) + " is not known",
+             "bring it in with R.match_cast");
+}
+
 Place HostFunction::call_loop_function(const ir::Call& c, const std::vector<Node>& into, Stmts& out) {
   std::vector<Node> args = operands(nodes(c.args())[1], out);
+  require_buffers(c, args);
   auto& target = nodes(c.args())[0].to<ir::GlobalVar>();
   std::vector<Node> results = outputs(c.type_args(), into, target.name(), out);
   args.insert(args.end(), results.begin(), results.end());
@@ -89,6 +98,7 @@ Place HostFunction::call_loop_function(const ir::Call& c, const std::vector<Node
 // Outputs with an index are the argument of that number, changed in place; -1 is a fresh one.
 Place HostFunction::call_in_place(const ir::Call& c, Stmts& out) {
   std::vector<Node> args = operands(nodes(c.args())[1], out);
+  require_buffers(c, args);
   const Value* indices = c.attrs().find("inplace_indices");
   std::vector<int64_t> which;
   if (indices && indices->is_array())

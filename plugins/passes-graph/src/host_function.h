@@ -59,6 +59,7 @@ class HostFunction {
   Place value(const Node& e, const std::vector<Node>& into, Stmts& out);
   Place call(const ir::Call& call, const std::vector<Node>& into, Stmts& out);
   Place call_loop_function(const ir::Call& call, const std::vector<Node>& into, Stmts& out);
+  void require_buffers(const ir::Call& c, const std::vector<Node>& args) const;
   Place call_in_place(const ir::Call& call, Stmts& out);
   Place call_packed_destinations(const ir::Call& call, const std::vector<Node>& into, Stmts& out);
   Place call_packed(const ir::Call& call, Stmts& out);
