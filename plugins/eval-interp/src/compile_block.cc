@@ -94,13 +94,14 @@ std::optional<FunctionCompiler::Reduction> FunctionCompiler::reduction_at(const 
   const auto* realize = nest.back().body().as<tir::BlockRealize>();
   if (!realize) return std::nullopt;
   const auto& block = realize->block().to<tir::Block>();
-  if (block.init().is_none() || !block.match_buffers().empty()) return std::nullopt;
-  Vars in_nest, reducing, spatial;
+  if (block.init().is_none()) return std::nullopt;
+  Vars in_nest, reducing, spatial, reduce_axes;
   for (const tir::For& l : nest) in_nest.insert(l.loop_var().get());
   bool goes_on_outside = false;
   NodeRange axes = nodes(block.iter_vars()), values = nodes(realize->iter_values());
   for (size_t i = 0; i < std::min(axes.size(), values.size()); ++i) {
     const bool reduces = axes[i].to<tir::IterVar>().iter_kind() == TN_ITER_REDUCE;
+    if (reduces) reduce_axes.insert(axes[i].to<tir::IterVar>().var().get());
     scope_.builder.walk(Value(values[i]), [&](const Node& n) {
       if (in_nest.count(n.get()))
         (reduces ? reducing : spatial).insert(n.get());
@@ -123,6 +124,24 @@ std::optional<FunctionCompiler::Reduction> FunctionCompiler::reduction_at(const 
       found.inner_extents.push_back(l.extent());
   }
   if (!may_be_empty) return std::nullopt;
+  // What the block allocates, and a view of what depends on the reduction, are not there without a step.
+  const Node& init = as_node(block.init());
+  for (const Node& buffer : nodes(block.alloc_buffers()))
+    if (uses_any(scope_.builder, init, {buffer.get()})) return std::nullopt;
+  for (const Node& m : nodes(block.match_buffers())) {
+    const auto& match = m.to<tir::MatchBufferRegion>();
+    Vars defined{match.buffer().get()};  // and perhaps the symbols of its shape
+    const auto& view = match.buffer().to<tir::Buffer>();
+    for (const Array& sizes : {view.shape(), view.strides()})
+      for (const Node& size : nodes(sizes))
+        if (size.is<ir::Var>()) defined.insert(size.get());
+    if (!view.elem_offset().is_none()) defined.insert(as_node(view.elem_offset()).get());
+    if (!uses_any(scope_.builder, init, defined)) continue;
+    if (uses_any(scope_.builder, match.source(), reduce_axes)) return std::nullopt;
+    found.views.push_back(match);
+    for (const TnNode* n : defined)
+      if (!vars_.count(n)) found.symbols.insert(n);
+  }
   std::vector<Node> terms;
   split_conjunction(realize->predicate(), terms);
   for (const Node& term : terms) {
@@ -160,6 +179,8 @@ void FunctionCompiler::init_loops(const Reduction& reduction, size_t depth) {
   for (const Node& condition : reduction.conditions) jump_when(condition, false, skip);
   for (size_t i = 0; i < axes.size(); ++i)
     if (axes[i].to<tir::IterVar>().iter_kind() != TN_ITER_REDUCE) bind_axis(axes[i].to<tir::IterVar>(), values[i]);
+  for (const TnNode* symbol : reduction.symbols) vars_.erase(symbol);  // the steps of the loops have bound them
+  for (const tir::MatchBufferRegion& view : reduction.views) match_buffer(view);
   stmt(as_node(block.init()));
   asm_.bind(skip);
 }

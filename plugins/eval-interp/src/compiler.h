@@ -3,6 +3,7 @@
 #define TENON_INTERP_COMPILER_H
 
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "assembler.h"
@@ -36,8 +37,10 @@ class FunctionCompiler {
   };
   struct Reduction {             // a plain nest around one block with an init, from its outermost loop that reduces on
     std::vector<tir::For> kept;  // its loops that do not reduce
-    std::vector<Node> inner_extents;  // of the other loops that reduce
-    std::vector<Node> conditions;     // the terms of the block's predicate that hold for the init
+    std::vector<Node> inner_extents;            // of the other loops that reduce
+    std::vector<Node> conditions;               // the terms of the block's predicate that hold for the init
+    std::vector<tir::MatchBufferRegion> views;  // of the block, that the init uses
+    std::set<const TnNode*> symbols;            // that the views bind
     tir::BlockRealize realize;
   };
 

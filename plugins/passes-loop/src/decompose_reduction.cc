@@ -7,8 +7,9 @@
 //       with init(): C[vi] = 0              with block("c"): C[vi] = C[vi] + A[vi, vk]
 //       C[vi] = C[vi] + A[vi, vk]
 //
-// A block whose loops are not a plain nest, or whose condition couples both kinds of loops, keeps its init;
-// lower-blocks then tests for the first step.
+// A block whose loops are not a plain nest, or whose condition couples both kinds of loops, keeps its init, and so does
+// one whose init uses what the block allocates or a view that depends on the reduction; lower-blocks then tests for the
+// first step.
 #include "rewriter.h"
 
 namespace tenon::loop {
@@ -107,8 +108,31 @@ class Decompose : public Rewriter {
     return body;
   }
 
+  // The views of the block that its init uses. None when they cannot stand without the reduction.
+  std::optional<std::vector<Node>> views_of_init(const tir::Block& block, const Vars& reduce_iters) {
+    const Value init(as_node(block.init()));
+    for (const Node& buffer : nodes(block.alloc_buffers()))
+      if (uses_any(b_, init, {buffer.get()})) return std::nullopt;
+    std::vector<Node> out;
+    for (const Node& m : nodes(block.match_buffers())) {
+      const auto& match = m.to<tir::MatchBufferRegion>();
+      Vars defined{match.buffer().get()};  // and perhaps the symbols of its shape
+      const auto& view = match.buffer().to<tir::Buffer>();
+      for (const Array& sizes : {view.shape(), view.strides()})
+        for (const Node& size : nodes(sizes))
+          if (size.is<ir::Var>()) defined.insert(size.get());
+      if (!view.elem_offset().is_none()) defined.insert(as_node(view.elem_offset()).get());
+      if (!uses_any(b_, init, defined)) continue;
+      if (uses_any(b_, Value(match.source()), reduce_iters)) return std::nullopt;
+      out.push_back(m);
+    }
+    return out;
+  }
+
   // The loops from `first` on that do not reduce, around a block of the init alone.
   std::optional<Node> make_init(const Nest& nest, size_t first, const Vars& reduce_loops, const Vars& reduce_iters) {
+    std::optional<std::vector<Node>> views = views_of_init(nest.block, reduce_iters);
+    if (!views) return std::nullopt;
     std::vector<Node> from, to, reduce_vars, reduce_starts;
     std::vector<tir::For> kept;
     Arith arith(b_, arith_);
@@ -151,11 +175,12 @@ class Decompose : public Rewriter {
       values.push_back(substituted(b_, block_values[i], from, to));
     }
     for (const Node& w : nodes(nest.block.writes())) writes.push_back(substituted(b_, w, old_iters, new_iters));
-    Node body = copy_with(b_, as_node(nest.block.init()), old_iters, new_iters);
-    Node block =
-        b_.make<tir::Block>({b_.string(std::string(nest.block.name()) + "_init"), b_.array(iters), b_.array({}),
-                             b_.array({}), b_.array({}), b_.array(writes), b_.map({}), Value(), body},
-                            nest.block.span());
+    for (Node& view : *views) view = substituted(b_, view, old_iters, new_iters);
+    Node body = substituted(b_, as_node(nest.block.init()), old_iters, new_iters);
+    Node block = as_node(b_.renew(
+        Value(b_.make<tir::Block>({b_.string(std::string(nest.block.name()) + "_init"), b_.array(iters), b_.array({}),
+                                   b_.array(*views), b_.array({}), b_.array(writes), b_.map({}), Value(), body},
+                                  nest.block.span()))));
     Node stmt = b_.make<tir::BlockRealize>({b_.array(values), conjunction(b_, kept_terms), block}, nest.realize.span());
     for (size_t i = kept.size(); i-- > 0;) {
       const tir::For& loop = kept[i];
