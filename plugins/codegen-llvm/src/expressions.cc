@@ -144,8 +144,8 @@ bool FunctionEmitter::is_lazy(const Node& e) const {
       Value(e),
       [&](const Node& n) {
         bool divides = n.kind() >= TN_KIND_tir_Div && n.kind() <= TN_KIND_tir_TruncMod && !is_floating(n.dtype());
-        found = found || n.is<tir::BufferLoad>() || is_effect(n) ||
-                (divides && !static_cast<const tir::Div&>(n).b().is<ir::IntImm>());
+        const auto* divisor = divides ? static_cast<const tir::Div&>(n).b().as<ir::IntImm>() : nullptr;
+        found = found || n.is<tir::BufferLoad>() || is_effect(n) || (divides && (!divisor || divisor->value() == 0));
         return !found;
       },
       [](const Node&) {});
