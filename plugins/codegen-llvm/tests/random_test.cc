@@ -67,7 +67,7 @@ class Generator {
   }
 
   Node integer(int depth, DLDataType t) {
-    int64_t c = depth <= 0 ? pick(4) : pick(13);
+    int64_t c = depth <= 0 ? pick(4) : pick(17);
     auto operand = [&] { return integer(depth - 1, t); };
     switch (c) {
       case 0: return b.cast(i_, t);
@@ -94,6 +94,25 @@ class Generator {
         return pick(2) ? b.floordiv(a, by) : b.floormod(a, by);
       }
       case 11: return b.select(condition(depth - 1, false), operand(), operand());
+      case 12:
+      case 13: {  // by something that only the condition keeps from zero; both are often the same for many steps
+        Node a = operand(), by = pick(2) ? b.cast(pick(2) ? i_ : j_, t) : operand();
+        Node zero = b.imm(0, t), quotient = pick(2) ? b.floordiv(a, by) : b.floormod(a, by);
+        if (pick(2)) return b.intrinsic(t, "tir.if_then_else", {b.ne(by, zero), quotient, operand()});
+        return b.intrinsic(t, "tir.if_then_else",
+                           {b.logical_and(b.gt(by, zero), b.lt(quotient, b.imm(7, t))), quotient, b.imm(3, t)});
+      }
+      case 14: {
+        constexpr const char* ops[] = {"tir.bitwise_and", "tir.bitwise_or", "tir.bitwise_xor"};
+        Node a = operand(), c2 = operand();
+        return b.intrinsic(t, ops[pick(3)], {a, c2});
+      }
+      case 15: {  // amounts from below zero to beyond the width
+        Node a = operand(), by = pick(2) ? b.imm(pick(t.bits), t) : operand();
+        // Bits that left do not count: what counts as an index must not overflow.
+        if (t.bits == 64 || pick(2)) return b.intrinsic(t, "tir.shift_right", {a, by});
+        return b.intrinsic(t, "tir.shift_left", {a, by});
+      }
       default: {
         DLDataType narrow = pick(2) ? kInt32 : make_dtype(kDLInt, 16);
         return b.cast(integer(depth - 1, narrow), t);
