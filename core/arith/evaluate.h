@@ -35,7 +35,7 @@ inline Int128 number(int64_t v, DLDataType t) {
   return t.code == kDLUInt && t.bits == 64 ? static_cast<Int128>(static_cast<uint64_t>(v)) : static_cast<Int128>(v);
 }
 
-// The intrinsics on bits, as the manifest of ops-loop defines them. None for other intrinsics.
+// The intrinsics on bits: a shift by a negative amount or by the width and more moves every bit out. None for others.
 inline std::optional<int64_t> bits_of(std::string_view op, DLDataType t, int64_t x, int64_t y) {
   const uint64_t mask = t.bits == 64 ? ~uint64_t{0} : (uint64_t{1} << t.bits) - 1;
   const uint64_t u = static_cast<uint64_t>(x) & mask;
