@@ -11,6 +11,7 @@ void matmul(Compute& f) {
   if (x.rank() == 0 || y.rank() == 0) f.refuse(TN_ERROR_SHAPE, "a scalar has no matrix product");
   if (!same_dtype(x.dtype, y.dtype))
     f.refuse(TN_ERROR_TYPE, "both operands need one dtype, got " + dtype_text(x.dtype) + " and " + dtype_text(y.dtype));
+  require_numbers(f);
   bool row = x.rank() > 1, column = y.rank() > 1;
   const Node& k = x.shape.back();
   const Node& k2 = y.shape[column ? y.rank() - 2 : 0];
@@ -45,6 +46,10 @@ void batch_norm_inference(Compute& f) {
   const Tensor &x = f.in(0), &scale = f.in(1), &shift = f.in(2), &mean = f.in(3), &variance = f.in(4);
   size_t axis = f.axis(f.attr_int("axis", 1), x.rank());
   for (const Tensor* t : {&scale, &shift, &mean, &variance})
+    if (!same_dtype(t->dtype, x.dtype))
+      f.refuse(TN_ERROR_TYPE, "all tensors need one dtype, got " + dtype_text(x.dtype) + " and " + dtype_text(t->dtype),
+               "convert one with R.astype");
+  for (const Tensor* t : {&scale, &shift, &mean, &variance})
     if (t->rank() != 1 || !f.same(t->shape[0], x.shape[axis]))
       f.refuse(TN_ERROR_SHAPE,
                "needs one value for each of the " + f.text({x.shape[axis]}) + " channels, got " + f.text(t->shape));
@@ -61,6 +66,11 @@ void batch_norm_inference(Compute& f) {
 void bias_add(Compute& f) {
   require_numbers(f);
   const Tensor &x = f.in(0), &bias = f.in(1);
+  require_numbers(f);
+  if (!same_dtype(x.dtype, bias.dtype))
+    f.refuse(TN_ERROR_TYPE,
+             "both operands need one dtype, got " + dtype_text(x.dtype) + " and " + dtype_text(bias.dtype),
+             "convert one with R.astype");
   size_t axis = f.axis(f.attr_int("axis", 1), x.rank());
   if (bias.rank() != 1 || !f.same(bias.shape[0], x.shape[axis]))
     f.refuse(TN_ERROR_SHAPE, "needs a bias of shape " + f.text({x.shape[axis]}) + ", got " + f.text(bias.shape));

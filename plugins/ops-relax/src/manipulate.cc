@@ -71,25 +71,29 @@ void reinterpret_shape(Compute& f, const Tensor& x, const Shape& shape) {
 void reshape(Compute& f) {
   const Tensor& x = f.in(0);
   Shape shape = f.shape_argument(0);
-  Node total = f.product(x.shape), known = f.dim(1);
+  Node total = f.product(x.shape);
   int64_t open = -1;
+  Shape given;
   for (size_t d = 0; d < shape.size(); ++d) {
-    if (Compute::constant(shape[d]) != -1) {
-      known = f.b.mul(known, shape[d]);
+    auto n = Compute::constant(shape[d]);
+    if (n != -1) {
+      if (n && *n < 0) f.refuse(TN_ERROR_SHAPE, "a dimension is 0 or more, or -1, got " + f.text(shape));
+      given.push_back(shape[d]);
     } else {
       if (open >= 0) f.refuse(TN_ERROR_SHAPE, "at most one dimension may be -1, got " + f.text(shape));
       open = static_cast<int64_t>(d);
     }
   }
-  known = f.simplify(known);
+  Node known = f.product(given);
   if (open >= 0 && Compute::constant(known) == 0)
     f.refuse(TN_ERROR_SHAPE, "any size of the dimension -1 gives no elements, got " + f.text(shape),
              "write the dimension as a number");
-  if (open >= 0)
-    shape[static_cast<size_t>(open)] = f.simplify(f.b.floordiv(total, known));
-  else if (!f.same(total, known))
+  bool fits =
+      open >= 0 ? Compute::constant(f.simplify(f.b.floormod(total, known))).value_or(0) == 0 : f.same(total, known);
+  if (!fits)
     f.refuse(TN_ERROR_SHAPE,
              "shapes " + f.text(x.shape) + " and " + f.text(shape) + " hold different numbers of elements");
+  if (open >= 0) shape[static_cast<size_t>(open)] = f.simplify(f.b.floordiv(total, known));
   reinterpret_shape(f, x, shape);
 }
 
@@ -162,11 +166,14 @@ void expand_dims(Compute& f) {
   const Tensor& x = f.in(0);
   std::vector<int64_t> axes = f.attr_ints("axis", {});
   std::vector<bool> added(x.rank() + axes.size());
-  for (int64_t a : axes) added[f.axis(a, added.size())] = true;
+  for (int64_t a : axes) {
+    size_t d = f.axis(a, added.size());
+    if (added[d]) f.refuse(TN_ERROR_ARGUMENT, "axis names an axis twice");
+    added[d] = true;
+  }
   Shape shape;
   size_t d = 0;
-  for (bool is_new : added) shape.push_back(is_new || d >= x.rank() ? f.dim(1) : x.shape[d++]);
-  if (d != x.rank()) f.refuse(TN_ERROR_ARGUMENT, "axis names an axis twice");
+  for (bool is_new : added) shape.push_back(is_new ? f.dim(1) : x.shape[d++]);
   Tensor y = f.output(shape, x.dtype);
   f.spatial(y, "expand_dims", [&](const Indices& i) {
     Indices at;
@@ -201,7 +208,11 @@ void squeeze(Compute& f) {
 
 void broadcast_to(Compute& f) {
   const Tensor& x = f.in(0);
-  Tensor y = f.output(broadcast(f, x.shape, f.shape_argument(0)), x.dtype);
+  const Shape& shape = f.shape_argument(0);
+  for (const Node& d : shape)
+    if (Compute::constant(d).value_or(0) < 0)
+      f.refuse(TN_ERROR_SHAPE, "a dimension is 0 or more, got " + f.text(shape));
+  Tensor y = f.output(broadcast(f, x.shape, shape), x.dtype);
   f.spatial(y, "broadcast_to", [&](const Indices& i) { return broadcast_load(f, x, i); });
 }
 

@@ -34,7 +34,11 @@ Windows windows(const Compute& f, const Tensor& x) {
     int64_t reach = (w.size[a] - 1) * w.dilation[a] + 1;
     Node room = f.b.add(x.shape[2 + a], f.dim(w.padding[a] + w.padding[w.axes + a] - reach));
     if (ceil_mode) room = f.b.add(room, f.dim(w.strides[a] - 1));
-    Node extent = f.simplify(f.b.add(f.b.floordiv(room, f.dim(w.strides[a])), f.dim(1)));
+    Node steps = f.b.floordiv(room, f.dim(w.strides[a]));
+    // Rounded up, a last window may begin behind the data, in the padding at the end: it is left out.
+    if (ceil_mode && w.padding[w.axes + a] + w.strides[a] > reach)
+      steps = f.b.min(steps, f.b.floordiv(f.b.add(x.shape[2 + a], f.dim(w.padding[a] - 1)), f.dim(w.strides[a])));
+    Node extent = f.simplify(f.b.add(steps, f.dim(1)));
     if (auto e = Compute::constant(extent); e && *e < 1)
       f.refuse(TN_ERROR_SHAPE, "the window does not fit into the padded data " + f.text(x.shape));
     w.shape.push_back(extent);
