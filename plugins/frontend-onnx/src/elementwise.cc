@@ -1,4 +1,7 @@
 // Converters of operators that work element by element.
+#include <algorithm>
+#include <limits>
+
 #include "importer.h"
 
 namespace tenon::onnx {
@@ -16,33 +19,62 @@ void fold(Importer& m, const char* op) {
   m.set_output(0, value);
 }
 
+// The second of two operands. Before opset 7 an attribute said at which axis of the first one it begins.
+Node second(Importer& m, const Node& x) {
+  Node y = m.input(1);
+  if (m.opset() >= 7 || !m.attr_int("broadcast", 0) || !m.attr("axis")) return y;
+  auto rank = static_cast<int64_t>(m.rank(x)), own = static_cast<int64_t>(m.rank(y));
+  int64_t axis = m.attr_int("axis", 0), at = axis < 0 ? axis + rank : axis;
+  if (at < 0 || at > rank - own)
+    m.refuse(TN_ERROR_SHAPE, "at axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank) +
+                                 " there is no place for one of rank " + std::to_string(own));
+  std::vector<int64_t> behind;
+  for (int64_t d = own; d < rank - at; ++d) behind.push_back(d);
+  return behind.empty() ? y : m.call("relax.expand_dims", {y}, {{"axis", m.list(behind)}});
+}
+
+void binary(Importer& m, const char* op) {
+  Node x = m.input(0);
+  m.set_output(0, m.call(op, {x, second(m, x)}));
+}
+
 // The known elements of two integer vectors, combined: sizes computed from shapes.
 void fold_known(Importer& m, Node (Builder::*make)(const Node&, const Node&) const) {
   if (m.inputs() != 2) return;
   Node x = m.input(0), y = m.input(1);
   const std::vector<Node>*a = m.known(x), *c = m.known(y);
-  if (!a || !c || m.node().outputs.empty() || (a->size() != c->size() && a->size() != 1 && c->size() != 1)) return;
+  if (!a || !c || (a->size() != c->size() && a->size() != 1 && c->size() != 1)) return;
   std::vector<Node> out;
   for (size_t i = 0; i < std::max(a->size(), c->size()); ++i)
     out.push_back(m.simplify((m.b.*make)((*a)[a->size() == 1 ? 0 : i], (*c)[c->size() == 1 ? 0 : i])));
   m.set_known(m.output(0), std::move(out));
 }
 
+void sum(Importer& m) { fold(m, "relax.add"); }
 void add(Importer& m) {
-  fold(m, "relax.add");
+  binary(m, "relax.add");
   fold_known(m, &Builder::add);
 }
 void subtract(Importer& m) {
-  fold(m, "relax.subtract");
+  binary(m, "relax.subtract");
   fold_known(m, &Builder::sub);
 }
 void multiply(Importer& m) {
-  fold(m, "relax.multiply");
+  binary(m, "relax.multiply");
   fold_known(m, &Builder::mul);
 }
 void divide(Importer& m) {
-  fold(m, "relax.divide");
-  fold_known(m, &Builder::floordiv);  // of shapes: neither side is negative
+  binary(m, "relax.divide");
+  if (const std::vector<Node>* by = m.known(m.input(1)))
+    for (const Node& n : *by) {
+      auto* i = n.as<ir::IntImm>();
+      if (i && i->value() == 0 && m.known(m.input(0))) m.refuse(TN_ERROR_ARGUMENT, "a shape is divided by zero");
+      if (i && i->value() < 0) return;  // floordiv rounds down where the operator rounds towards zero
+    }
+  if (const std::vector<Node>* of = m.known(m.input(0)))
+    for (const Node& n : *of)
+      if (auto* i = n.as<ir::IntImm>(); i && i->value() < 0) return;
+  fold_known(m, &Builder::floordiv);
 }
 
 void mean(Importer& m) {
@@ -52,23 +84,16 @@ void mean(Importer& m) {
 }
 
 void power(Importer& m) {
-  Node x = m.input(0), y = m.input(1);
-  DLDataType t = m.dtype(x);
-  auto as_float = [&](const Node& v) {
-    if (is_floating(m.dtype(v))) return v;
-    return m.call("relax.astype", {v}, {{"dtype", m.b.string(is_floating(t) ? dtype_text(t) : "float64")}});
-  };
-  Node base = as_float(x), exponent = as_float(y);
-  if (!same_dtype(m.dtype(exponent), m.dtype(base)))
-    exponent = m.call("relax.astype", {exponent}, {{"dtype", m.b.string(dtype_text(m.dtype(base)))}});
-  Node z = m.call("relax.power", {base, exponent});
-  if (!is_floating(t)) z = m.call("relax.astype", {m.call("relax.round", {z})}, {{"dtype", m.b.string(dtype_text(t))}});
+  Node x = m.input(0), y = second(m, x);
+  DLDataType t = m.dtype(x), computed = is_floating(t) ? t : kFloat64;
+  Node z = m.call("relax.power", {m.astype(x, computed), m.astype(y, computed)});
+  if (!is_floating(t)) z = m.astype(m.call("relax.round", {z}), t);
   m.set_output(0, z);
 }
 
 void modulo(Importer& m) {
   if (m.attr_int("fmod", 0)) m.refuse(TN_ERROR_UNSUPPORTED, "fmod=1 is not supported");
-  fold(m, "relax.floor_mod");
+  binary(m, "relax.floor_mod");
 }
 
 void reciprocal(Importer& m) {
@@ -83,9 +108,11 @@ void leaky_relu(Importer& m) {
 void clip(Importer& m) {
   Node y = m.input(0);
   if (m.opset() < 11) {
+    // Since opset 6 there are bounds also where none is given: infinity becomes the greatest finite number.
+    constexpr double bound = std::numeric_limits<float>::max();
     Builder::Entries attrs;
-    if (m.attr("min")) attrs.emplace_back("min", m.attr_float("min", 0));
-    if (m.attr("max")) attrs.emplace_back("max", m.attr_float("max", 0));
+    if (m.attr("min") || m.opset() >= 6) attrs.emplace_back("min", m.attr_float("min", -bound));
+    if (m.attr("max") || m.opset() >= 6) attrs.emplace_back("max", m.attr_float("max", bound));
     return m.set_output(0, m.call("relax.clip", {y}, attrs));
   }
   if (m.has_input(1)) y = m.call("relax.maximum", {y, m.input(1)});
@@ -93,13 +120,13 @@ void clip(Importer& m) {
   m.set_output(0, y);
 }
 
-void greater_or_equal(Importer& m) { fold(m, "relax.greater_equal"); }
-void less_or_equal(Importer& m) { fold(m, "relax.less_equal"); }
-void greater(Importer& m) { fold(m, "relax.greater"); }
-void less(Importer& m) { fold(m, "relax.less"); }
-void equal(Importer& m) { fold(m, "relax.equal"); }
-void logical_and(Importer& m) { fold(m, "relax.logical_and"); }
-void logical_or(Importer& m) { fold(m, "relax.logical_or"); }
+void greater_or_equal(Importer& m) { binary(m, "relax.greater_equal"); }
+void less_or_equal(Importer& m) { binary(m, "relax.less_equal"); }
+void greater(Importer& m) { binary(m, "relax.greater"); }
+void less(Importer& m) { binary(m, "relax.less"); }
+void equal(Importer& m) { binary(m, "relax.equal"); }
+void logical_and(Importer& m) { binary(m, "relax.logical_and"); }
+void logical_or(Importer& m) { binary(m, "relax.logical_or"); }
 void maximum(Importer& m) { fold(m, "relax.maximum"); }
 void minimum(Importer& m) { fold(m, "relax.minimum"); }
 void where(Importer& m) { m.set_output(0, m.call("relax.where", {m.input(0), m.input(1), m.input(2)})); }
@@ -109,21 +136,36 @@ void identity(Importer& m) { m.set_output(0, m.input(0)); }
 
 void dropout(Importer& m) {
   if (m.has_input(2)) {
-    const auto& training = m.node().inputs[2];
-    m.refuse(TN_ERROR_UNSUPPORTED, "training mode ('" + training + "') is not supported");
+    Node training = m.input(2);  // a constant false is what exporters write for inference
+    const auto* constant = training.as<ir::Constant>();
+    bool off = constant && is_bool(m.dtype(training)) && m.rank(training) == 0 &&
+               !*static_cast<const char*>(reinterpret_cast<const TnConstant*>(constant->data().raw().as.object)->data);
+    if (!off) m.refuse(TN_ERROR_UNSUPPORTED, "training mode ('" + shown(m.node().inputs[2]) + "') is not supported");
   }
   if (m.node().outputs.size() > 1 && !m.node().outputs[1].empty())
     m.refuse(TN_ERROR_UNSUPPORTED, "the mask output is not supported");
   m.set_output(0, m.input(0));
 }
 
+// Before opset 6 a type was given by its name.
+int64_t type_named(const std::string& name) {
+  static constexpr const char* names[] = {"UNDEFINED", "FLOAT",  "UINT8", "INT8",    "UINT16", "INT16",  "INT32",
+                                          "INT64",     "STRING", "BOOL",  "FLOAT16", "DOUBLE", "UINT32", "UINT64"};
+  auto at = std::find(std::begin(names), std::end(names), name);
+  return at == std::end(names) ? 0 : at - std::begin(names);
+}
+
 void cast(Importer& m) {
-  DLDataType t = dtype_of(static_cast<int32_t>(m.attr_int("to", 0)));
+  int64_t to = m.opset() < 6 ? type_named(m.attr_text("to", "")) : m.attr_int("to", 0);
+  DLDataType t = dtype_of(to > 0 && to < 100 ? static_cast<int32_t>(to) : 0);
   if (t.bits == 0)
-    m.refuse(TN_ERROR_UNSUPPORTED, "element type " + std::to_string(m.attr_int("to", 0)) + " is not supported");
+    m.refuse(TN_ERROR_UNSUPPORTED, "element type " +
+                                       (m.opset() < 6 ? "'" + shown(m.attr_text("to", "")) + "'" : std::to_string(to)) +
+                                       " is not supported");
   Node x = m.input(0);
-  Node y = same_dtype(m.dtype(x), t) ? x : m.call("relax.astype", {x}, {{"dtype", m.b.string(dtype_text(t))}});
-  if (const std::vector<Node>* elements = m.known(x); elements && is_integer(t)) m.set_known(y, *elements);
+  Node y = m.astype(x, t);
+  if (const std::vector<Node>* elements = m.known(x); elements && is_integer(t) && t.bits >= 32)
+    m.set_known(y, *elements);
   m.set_output(0, y);
 }
 
@@ -136,24 +178,24 @@ constexpr const char *kRelu = "relax.nn.relu", *kSigmoid = "relax.sigmoid", *kTa
 
 const std::vector<Converter>& elementwise_converters() {
   static const std::vector<Converter> rows = {
-      {"Add", add},
-      {"Sub", subtract},
-      {"Mul", multiply},
-      {"Div", divide},
-      {"Pow", power},
-      {"Mod", modulo},
-      {"Sum", add},
-      {"Mean", mean},
-      {"Max", maximum},
-      {"Min", minimum},
-      {"And", logical_and},
-      {"Or", logical_or},
-      {"Equal", equal},
-      {"Greater", greater},
-      {"Less", less},
-      {"GreaterOrEqual", greater_or_equal},
-      {"LessOrEqual", less_or_equal},
-      {"Where", where},
+      {"Add", add, 2},
+      {"Sub", subtract, 2},
+      {"Mul", multiply, 2},
+      {"Div", divide, 2},
+      {"Pow", power, 2},
+      {"Mod", modulo, 2},
+      {"Sum", sum, kAnyNumber},
+      {"Mean", mean, kAnyNumber},
+      {"Max", maximum, kAnyNumber},
+      {"Min", minimum, kAnyNumber},
+      {"And", logical_and, 2},
+      {"Or", logical_or, 2},
+      {"Equal", equal, 2},
+      {"Greater", greater, 2},
+      {"Less", less, 2},
+      {"GreaterOrEqual", greater_or_equal, 2},
+      {"LessOrEqual", less_or_equal, 2},
+      {"Where", where, 3},
       {"Relu", unary<kRelu>},
       {"Sigmoid", unary<kSigmoid>},
       {"Tanh", unary<kTanh>},
@@ -171,9 +213,9 @@ const std::vector<Converter>& elementwise_converters() {
       {"Cos", unary<kCos>},
       {"Reciprocal", reciprocal},
       {"LeakyRelu", leaky_relu},
-      {"Clip", clip},
+      {"Clip", clip, 3},
       {"Identity", identity},
-      {"Dropout", dropout},
+      {"Dropout", dropout, 3},
       {"Cast", cast},
   };
   return rows;

@@ -6,8 +6,6 @@
 namespace tenon::onnx {
 namespace {
 
-enum AttributeType { kFloat = 1, kInt = 2, kString = 3, kTensor = 4, kFloats = 6, kInts = 7 };
-
 std::string_view canonical(std::string_view domain) { return domain.empty() ? "ai.onnx" : domain; }
 
 // Makes bindings of an expression that a converter returned; what stands in several places is bound once.

@@ -1,18 +1,34 @@
 #include "importer.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace tenon::onnx {
 namespace {
 
 constexpr int64_t kOldestOpset = 1, kNewestOpset = 17;
+constexpr size_t kHighestRank = 64;                    // as tensors at run time
+constexpr uint64_t kMostElements = uint64_t{1} << 48;  // of one tensor
 
 template <class T, class From>
 std::vector<T> converted(const std::vector<From>& from) {
   return std::vector<T>(from.begin(), from.end());
 }
 
+// A name in a module's text.
+std::string word_of(std::string_view name) {
+  std::string word;
+  for (char c : name) word += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
+  return word.empty() || std::isdigit(static_cast<unsigned char>(word[0])) ? "v" + word : word;
+}
+
 }  // namespace
+
+std::string shown(const std::string& text) {
+  std::string out;
+  for (char c : text.substr(0, 100)) out += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
+  return text.size() > 100 ? out + "..." : out;
+}
 
 DLDataType dtype_of(int32_t type) {
   switch (type) {
@@ -37,7 +53,7 @@ std::string Importer::node_text() const {
   if (!node_) return "the graph";
   std::string domain = node_->domain.empty() ? "" : node_->domain + ".";
   std::string name = !node_->name.empty() ? node_->name : node_->outputs.empty() ? "" : "-> " + node_->outputs[0];
-  return "node '" + name + "' (" + domain + node_->op + ")";
+  return "node '" + shown(name) + "' (" + shown(domain + node_->op) + ")";
 }
 
 void Importer::refuse(int32_t code, const std::string& why, const std::string& hint) const {
@@ -48,16 +64,31 @@ const Attribute* Importer::attr(const char* name) const {
   auto it = node_->attributes.find(name);
   return it == node_->attributes.end() ? nullptr : &it->second;
 }
-int64_t Importer::attr_int(const char* name, int64_t otherwise) const { return attr(name) ? attr(name)->i : otherwise; }
+const Attribute* Importer::attr(const char* name, AttributeType type) const {
+  static constexpr const char* names[] = {"none", "FLOAT", "INT", "STRING", "TENSOR", "GRAPH", "FLOATS", "INTS"};
+  const Attribute* a = attr(name);
+  if (a && a->type != type && a->type != 0)  // old models do not say the type
+    refuse(TN_ERROR_TYPE, "the attribute '" + std::string(name) + "' is of type " +
+                              (a->type > 0 && a->type < 8 ? names[a->type] : std::to_string(a->type)) + ", not " +
+                              names[type]);
+  return a;
+}
+int64_t Importer::attr_int(const char* name, int64_t otherwise) const {
+  const Attribute* a = attr(name, kInt);
+  return a ? a->i : otherwise;
+}
 double Importer::attr_float(const char* name, double otherwise) const {
-  return attr(name) ? static_cast<double>(attr(name)->f) : otherwise;
+  const Attribute* a = attr(name, kFloat);
+  return a ? static_cast<double>(a->f) : otherwise;
 }
 std::string Importer::attr_text(const char* name, const std::string& otherwise) const {
-  return attr(name) ? attr(name)->s : otherwise;
+  const Attribute* a = attr(name, kString);
+  return a ? a->s : otherwise;
 }
 std::optional<std::vector<int64_t>> Importer::attr_ints(const char* name) const {
-  if (!attr(name)) return std::nullopt;
-  return attr(name)->ints;
+  const Attribute* a = attr(name, kInts);
+  if (!a) return std::nullopt;
+  return a->ints;
 }
 
 Node Importer::input(size_t i) {
@@ -67,7 +98,7 @@ Node Importer::input(size_t i) {
   if (it != values_.end()) return it->second;
   auto data = initializers_.find(name);
   if (data == initializers_.end())
-    refuse(TN_ERROR_NOT_FOUND, "its input '" + name + "' is computed by no earlier node",
+    refuse(TN_ERROR_CORRUPT, "its input '" + shown(name) + "' is computed by no earlier node",
            "the nodes of a model stand in topological order");
   return values_[name] = constant(*data->second);
 }
@@ -107,17 +138,44 @@ Node Importer::call(const char* op, const std::vector<Node>& args, const Builder
     Error outer(e.code, node_text() + ": " + e.message, source_->name, e.hint);
     throw outer;
   }
+  if (auto* t = as_node(inferred).as<relax::TensorType>(); t && !t->shape().is_none()) {
+    std::vector<Node> dims;
+    for (const Node& d : nodes(t->shape().ref<Array>())) dims.push_back(d);
+    check_size(dims, node_text() + ": its result");
+  }
   return variable(b.with(untyped, ir::Call::Slot::type, inferred),
                   node_ && !node_->outputs.empty() ? node_->outputs[0] : "lv");
 }
 
 Node Importer::variable(const Node& value, std::string_view name) {
-  std::string word;
-  for (char c : name) word += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
-  if (word.empty() || std::isdigit(static_cast<unsigned char>(word[0]))) word = "v" + word;
-  Node var = b.make<ir::Var>({value.slot(0), b.string(word)});
+  Node var = b.make<ir::Var>({value.slot(0), b.string(word_of(name))});
   bindings_.push_back(b.make<relax::VarBinding>({value, var}));
   return var;
+}
+
+// What no machine holds is refused before anything is computed from its size.
+void Importer::check_size(const std::vector<Node>& shape, const std::string& what) const {
+  if (shape.size() > kHighestRank)
+    throw Error(TN_ERROR_SHAPE,
+                what + " has rank " + std::to_string(shape.size()) + ": at most " + std::to_string(kHighestRank) +
+                    " is supported",
+                source_->name);
+  uint64_t elements = 1;
+  for (const Node& d : shape) {
+    auto* n = d.as<ir::IntImm>();
+    if (!n || n->value() == 0) continue;
+    if (n->value() < 0 || __builtin_mul_overflow(elements, static_cast<uint64_t>(n->value()), &elements) ||
+        elements > kMostElements)
+      throw Error(TN_ERROR_SHAPE,
+                  what + " has a dimension of " + std::to_string(n->value()) + " and in all more than 2^48 elements",
+                  source_->name);
+  }
+}
+
+void Importer::require_equal(const Node& x, const Node& y) {
+  Node is = shape_expr({x}), wanted = shape_expr({y});
+  Node var = b.make<ir::Var>({wanted.slot(0), b.string(word_of(node_->outputs[0]) + "_elements")});
+  bindings_.push_back(b.make<relax::MatchCast>({is, wanted.slot(0), var}));
 }
 
 Value Importer::list(const std::vector<int64_t>& values) const {
@@ -169,9 +227,20 @@ Node Importer::scalar(double value, DLDataType dtype) {
   return constant_from(&i, dtype, {});
 }
 
-Node Importer::int64_vector(const std::vector<int64_t>& values) {
+Node Importer::integer(int64_t value) { return constant_from(&value, kInt64, {}); }
+
+Node Importer::vector_of(const std::vector<int64_t>& values) {
   int64_t none = 0;
   return constant_from(values.empty() ? &none : values.data(), kInt64, {static_cast<int64_t>(values.size())});
+}
+
+Node Importer::vector_of(const std::vector<float>& values) {
+  float none = 0;
+  return constant_from(values.empty() ? &none : values.data(), kFloat32, {static_cast<int64_t>(values.size())});
+}
+
+Node Importer::astype(const Node& x, DLDataType t) {
+  return same_dtype(dtype(x), t) ? x : call("relax.astype", {x}, {{"dtype", b.string(dtype_text(t))}});
 }
 
 Node Importer::constant(const TensorData& t) {
@@ -179,10 +248,11 @@ Node Importer::constant(const TensorData& t) {
   if (dtype.bits == 0)
     refuse(TN_ERROR_UNSUPPORTED,
            "the tensor '" + t.name + "' has element type " + std::to_string(t.type) + ", which is not supported");
+  if (t.dims.size() > kHighestRank)
+    refuse(TN_ERROR_SHAPE, "the tensor '" + t.name + "' has rank " + std::to_string(t.dims.size()));
   uint64_t elements = 1;
   for (int64_t d : t.dims)
-    if (d < 0 || __builtin_mul_overflow(elements, static_cast<uint64_t>(d), &elements) ||
-        elements > (uint64_t{1} << 48))
+    if (d < 0 || __builtin_mul_overflow(elements, static_cast<uint64_t>(d), &elements) || elements > kMostElements)
       refuse(TN_ERROR_SHAPE, "the tensor '" + t.name + "' has a dimension of " + std::to_string(d));
   uint64_t bytes = elements * static_cast<uint64_t>(dtype_bytes(dtype));
   auto wrong = [&](uint64_t got) {
@@ -280,7 +350,7 @@ Node Importer::parameter(const ValueInfo& info) {
     throw Error(TN_ERROR_SHAPE, "the input '" + info.name + "' has no shape", source_->name,
                 "export the model with input shapes; dimensions may be symbolic");
   std::vector<Node> shape;
-  for (size_t i = 0; i < info.shape.size(); ++i) {
+  for (size_t i = 0; i < info.shape.size() && i <= kHighestRank; ++i) {
     const Dimension& d = info.shape[i];
     if (d.value >= 0) {
       shape.push_back(b.imm(d.value));
@@ -291,9 +361,9 @@ Node Importer::parameter(const ValueInfo& info) {
     if (!symbol) symbol = b.var(name);
     shape.push_back(symbol);
   }
-  std::string word;
-  for (char c : info.name) word += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
-  if (word.empty() || std::isdigit(static_cast<unsigned char>(word[0]))) word = "v" + word;
+  check_size(shape, "the input '" + info.name + "'");
+  std::string word = word_of(info.name);
+  for (int64_t n = 1; !words_.insert(word).second; ++n) word = word_of(info.name) + "_" + std::to_string(n);
   return b.make<ir::Var>({tensor_type(shape, dtype), b.string(word)});
 }
 
@@ -329,12 +399,20 @@ void Importer::convert(const OnnxNode& n) {
   node_ = &n;
   auto opset = model_.opsets.find(n.domain == "ai.onnx" ? "" : n.domain);
   bool foreign = !n.domain.empty() && n.domain != "ai.onnx";
+  if (n.outputs.empty() || n.outputs[0].empty()) refuse(TN_ERROR_CORRUPT, "its first output has no name");
+  for (size_t i = 0; i < n.outputs.size(); ++i) {
+    const std::string& o = n.outputs[i];
+    if (!o.empty() && (values_.count(o) || initializers_.count(o) ||
+                       std::find(n.outputs.begin(), n.outputs.begin() + static_cast<long>(i), o) !=
+                           n.outputs.begin() + static_cast<long>(i)))
+      refuse(TN_ERROR_CORRUPT, "its output '" + shown(o) + "' has the name of another value");
+  }
   if (opset == model_.opsets.end() && !foreign)
     refuse(TN_ERROR_CORRUPT, "the model does not say which version of the operators it uses");
   opset_ = opset == model_.opsets.end() ? 1 : opset->second;
   if (foreign) {
     if (convert_elsewhere(n)) return;
-    refuse(TN_ERROR_UNSUPPORTED, "operators of the domain '" + n.domain + "' have no converter here",
+    refuse(TN_ERROR_UNSUPPORTED, "operators of the domain '" + shown(n.domain) + "' have no converter here",
            "a plugin that provides tenon.onnx_converter/1 for the domain converts them");
   }
   if (opset_ < kOldestOpset || opset_ > kNewestOpset)
@@ -344,10 +422,15 @@ void Importer::convert(const OnnxNode& n) {
            "convert the model with onnx.version_converter");
   for (const auto* table : {&elementwise_converters(), &layer_converters(), &shape_converters()})
     for (const Converter& row : *table)
-      if (n.op == row.op) return row.convert(*this);
+      if (n.op == row.op) {
+        if (n.inputs.size() > row.most)
+          refuse(TN_ERROR_ARGUMENT, "it has " + std::to_string(n.inputs.size()) + " inputs: at most " +
+                                        std::to_string(row.most) + " are possible");
+        return row.convert(*this);
+      }
   if (convert_elsewhere(n)) return;
-  refuse(TN_ERROR_UNSUPPORTED,
-         "the operator " + n.op + " of the domain ai.onnx (opset " + std::to_string(opset_) + ") has no converter");
+  refuse(TN_ERROR_UNSUPPORTED, "the operator " + shown(n.op) + " of the domain ai.onnx (opset " +
+                                   std::to_string(opset_) + ") has no converter");
 }
 
 Value Importer::run() {
@@ -355,10 +438,16 @@ Value Importer::run() {
   if (model_.functions)
     throw Error(TN_ERROR_UNSUPPORTED, "the model defines local functions, which are not supported", source_->name,
                 "inline them with onnx.inliner");
-  for (const TensorData& t : model_.initializers) initializers_[t.name] = &t;
+  if (model_.sparse)
+    throw Error(TN_ERROR_UNSUPPORTED, "the model holds sparse initializers, which are not supported", source_->name);
+  for (const TensorData& t : model_.initializers)
+    if (!initializers_.emplace(t.name, &t).second)
+      throw Error(TN_ERROR_CORRUPT, "two initializers are named '" + shown(t.name) + "'", source_->name);
   std::vector<Node> params;
   for (const ValueInfo& info : model_.inputs) {
     if (initializers_.count(info.name)) continue;  // before IR version 4 weights are listed as inputs too
+    if (values_.count(info.name))
+      throw Error(TN_ERROR_CORRUPT, "two inputs are named '" + shown(info.name) + "'", source_->name);
     Node param = parameter(info);
     if (Node given = given_constant(info, param)) {
       values_[info.name] = given;
@@ -383,14 +472,12 @@ Value Importer::run() {
   Node result = results.size() == 1 ? results[0] : tuple(results);
   std::vector<Node> blocks;
   if (!bindings_.empty()) {
+    std::set<const TnNode*> bound;
+    for (const Node& binding : bindings_)
+      if (auto* of = binding.as<relax::VarBinding>()) bound.insert(of->var().get());
     std::vector<Node> outputs;
     for (const Node& r : results)
-      for (const Node& binding : bindings_)
-        if (binding.to<relax::VarBinding>().var().same_as(r)) {
-          bool twice = false;
-          for (const Node& o : outputs) twice = twice || o.same_as(r);
-          if (!twice) outputs.push_back(r);
-        }
+      if (bound.erase(r.get())) outputs.push_back(r);
     blocks.push_back(b.make<relax::DataflowBlock>({b.array(bindings_), b.array(outputs)}));
   }
   Node body = b.make<relax::SeqExpr>({result.slot(0), b.array(blocks), result});

@@ -7,6 +7,7 @@
 #include <tenon/plugin.h>
 
 #include <optional>
+#include <set>
 
 #include "model.h"
 
@@ -27,7 +28,9 @@ using Convert = void (*)(Importer&);
 struct Converter {
   const char* op;
   Convert convert;
+  size_t most = 1;  // inputs
 };
+constexpr size_t kAnyNumber = SIZE_MAX;
 
 const std::vector<Converter>& elementwise_converters();
 const std::vector<Converter>& layer_converters();
@@ -54,6 +57,8 @@ class Importer {
   std::string attr_text(const char* name, const std::string& otherwise) const;
   std::optional<std::vector<int64_t>> attr_ints(const char* name) const;
   const Attribute* attr(const char* name) const;
+  // The attribute, which must be of this type; null when there is none.
+  const Attribute* attr(const char* name, AttributeType type) const;
   void set_output(size_t i, const Node& value);
   Node output(size_t i) const { return values_.at(node_->outputs.at(i)); }
 
@@ -74,7 +79,12 @@ class Importer {
   Node tuple(const std::vector<Node>& fields) const;
   // A scalar of the dtype, as a constant of rank 0.
   Node scalar(double value, DLDataType dtype);
-  Node int64_vector(const std::vector<int64_t>& values);
+  Node vector_of(const std::vector<int64_t>& values);
+  Node vector_of(const std::vector<float>& values);
+  Node integer(int64_t value);
+  Node astype(const Node& x, DLDataType dtype);
+  // States that two numbers, computed from shapes, are equal: checked at run time.
+  void require_equal(const Node& x, const Node& y);
   Node simplify(const Node& e) const;
   Node tensor(const TensorData& t) { return constant(t); }
 
@@ -89,6 +99,7 @@ class Importer {
   // Whether a plugin converted the node (foreign.cc).
   bool convert_elsewhere(const OnnxNode& n);
   Value attribute_value(const std::string& name, const Attribute& a);
+  void check_size(const std::vector<Node>& shape, const std::string& what) const;
   Node constant(const TensorData& t);
   Node constant_of(const TnConstant* bytes, DLDataType dtype, const std::vector<int64_t>& dims);
   Node constant_from(const void* data, DLDataType dtype, const std::vector<int64_t>& dims);
@@ -111,10 +122,14 @@ class Importer {
   int64_t opset_ = 0;
   std::map<std::string, Node> values_;
   std::map<std::string, Node> symbols_;
+  std::set<std::string> words_;  // the names of parameters
   std::map<std::string, const TensorData*> initializers_;
   std::map<const TnNode*, Known> known_;
   std::vector<Node> bindings_;
 };
+
+// Text of a model as messages show it: at most 100 characters, and none that would drive a terminal.
+std::string shown(const std::string& text);
 
 // The dtype of a TensorProto.DataType; bits 0 for those that have none here.
 DLDataType dtype_of(int32_t type);

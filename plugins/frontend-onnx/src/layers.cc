@@ -1,17 +1,34 @@
 // Converters of convolution, pooling, normalisation, products, softmax and reductions.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "importer.h"
 
 namespace tenon::onnx {
 namespace {
 
+// A list with one value for each spatial axis or, for pads, two; all between `least` and 2^31 - 1.
+std::vector<int64_t> spatial(Importer& m, const char* name, size_t count, int64_t least) {
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  std::vector<int64_t> values = m.attr_ints(name).value_or(std::vector<int64_t>(count, least));
+  if (values.size() != count)
+    m.refuse(TN_ERROR_SHAPE, std::string(name) + " has " + std::to_string(values.size()) + " values, not " +
+                                 std::to_string(count) + ": one for each spatial axis" +
+                                 (least == 0 ? " and end" : ""));
+  for (int64_t v : values)
+    if (v < least || v > most)
+      m.refuse(TN_ERROR_ARGUMENT, std::string(name) + " holds " + std::to_string(v) + ": values from " +
+                                      std::to_string(least) + " to " + std::to_string(most) + " are possible");
+  return values;
+}
+
 // `pads` as (all begins, all ends), with auto_pad resolved.
 std::vector<int64_t> padding(Importer& m, const Node& x, const std::vector<int64_t>& kernel,
                              const std::vector<int64_t>& strides, const std::vector<int64_t>& dilations) {
   size_t axes = kernel.size();
   std::string mode = m.attr_text("auto_pad", "NOTSET");
-  std::vector<int64_t> pads = m.attr_ints("pads").value_or(std::vector<int64_t>(2 * axes, 0));
+  std::vector<int64_t> pads = spatial(m, "pads", 2 * axes, 0);
   if (mode == "NOTSET" || mode.empty()) return pads;
   pads.assign(2 * axes, 0);
   if (mode == "VALID") return pads;
@@ -19,8 +36,10 @@ std::vector<int64_t> padding(Importer& m, const Node& x, const std::vector<int64
     m.refuse(TN_ERROR_UNSUPPORTED, "auto_pad '" + mode + "' is unknown");
   for (size_t a = 0; a < axes; ++a) {
     auto* extent = nodes(m.shape(x))[2 + a].as<ir::IntImm>();
-    if (!extent) m.refuse(TN_ERROR_UNSUPPORTED, "auto_pad needs spatial dimensions that are known");
-    int64_t n = extent->value(), out = (n + strides[a] - 1) / strides[a];
+    if (!extent && strides[a] != 1)
+      m.refuse(TN_ERROR_UNSUPPORTED, "auto_pad with strides needs spatial dimensions that are known");
+    int64_t n = extent ? extent->value() : 1,
+            out = (n + strides[a] - 1) / strides[a];  // of stride 1: the same for all n
     int64_t total = std::max<int64_t>((out - 1) * strides[a] + (kernel[a] - 1) * dilations[a] + 1 - n, 0);
     pads[a] = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
     pads[axes + a] = total - pads[a];
@@ -49,10 +68,7 @@ void conv(Importer& m) {
   }
   if (auto given = m.attr_ints("kernel_shape"); given && *given != kernel)
     m.refuse(TN_ERROR_SHAPE, "kernel_shape differs from the shape of the weights");
-  auto strides = m.attr_ints("strides").value_or(std::vector<int64_t>(axes, 1));
-  auto dilations = m.attr_ints("dilations").value_or(std::vector<int64_t>(axes, 1));
-  if (strides.size() != axes || dilations.size() != axes)
-    m.refuse(TN_ERROR_SHAPE, "strides and dilations need one value for each spatial axis");
+  std::vector<int64_t> strides = spatial(m, "strides", axes, 1), dilations = spatial(m, "dilations", axes, 1);
   Node y = m.call(by_rank(m, names, axes), {x, w},
                   {{"strides", m.list(strides)},
                    {"padding", m.list(padding(m, x, kernel, strides, dilations))},
@@ -68,10 +84,8 @@ void pool(Importer& m, const char* const (&names)[3], bool average) {
   if (!kernel || m.rank(x) != kernel->size() + 2)
     m.refuse(TN_ERROR_SHAPE, "kernel_shape does not fit data of rank " + std::to_string(m.rank(x)));
   size_t axes = kernel->size();
-  auto strides = m.attr_ints("strides").value_or(std::vector<int64_t>(axes, 1));
-  auto dilations = m.attr_ints("dilations").value_or(std::vector<int64_t>(axes, 1));
-  if (strides.size() != axes || dilations.size() != axes)
-    m.refuse(TN_ERROR_SHAPE, "strides and dilations need one value for each spatial axis");
+  kernel = spatial(m, "kernel_shape", axes, 1);
+  std::vector<int64_t> strides = spatial(m, "strides", axes, 1), dilations = spatial(m, "dilations", axes, 1);
   Builder::Entries attrs = {{"pool_size", m.list(*kernel)},
                             {"strides", m.list(strides)},
                             {"dilation", m.list(dilations)},
@@ -108,8 +122,13 @@ void batch_normalization(Importer& m) {
   if (m.attr_int("spatial", 1) == 0) m.refuse(TN_ERROR_UNSUPPORTED, "spatial=0 is not supported");
   for (size_t i = 1; i < m.node().outputs.size(); ++i)
     if (!m.node().outputs[i].empty()) m.refuse(TN_ERROR_UNSUPPORTED, "outputs of training are not supported");
-  m.set_output(0, m.call("relax.nn.batch_norm_inference", {m.input(0), m.input(1), m.input(2), m.input(3), m.input(4)},
-                         {{"axis", 1}, {"epsilon", m.attr_float("epsilon", 1e-5)}}));
+  Node x = m.input(0);
+  bool vector = m.rank(x) == 1;  // one channel
+  if (vector) x = m.call("relax.expand_dims", {x}, {{"axis", m.list({1})}});
+  std::vector<Node> args{x};
+  for (size_t i = 1; i < 5; ++i) args.push_back(m.astype(m.input(i), m.dtype(x)));
+  Node y = m.call("relax.nn.batch_norm_inference", args, {{"axis", 1}, {"epsilon", m.attr_float("epsilon", 1e-5)}});
+  m.set_output(0, vector ? m.call("relax.squeeze", {y}, {{"axis", m.list({1})}}) : y);
 }
 
 void matmul(Importer& m) { m.set_output(0, m.call("relax.matmul", {m.input(0), m.input(1)})); }
@@ -121,11 +140,24 @@ void gemm(Importer& m) {
     return m.attr_int(transposed, 0) ? m.call("relax.permute_dims", {x}, {{"axes", m.list({1, 0})}}) : x;
   };
   Node y = m.call("relax.matmul", {matrix(0, "transA"), matrix(1, "transB")});
-  auto scaled = [&](const Node& x, double by) {
-    return by == 1 ? x : m.call("relax.multiply", {x, m.scalar(by, m.dtype(x))});
+  auto scaled = [&](const Node& x, const char* by) {
+    double factor = m.attr_float(by, 1);
+    if (factor == 1) return x;
+    if (!is_floating(m.dtype(x)) && factor != std::trunc(factor))
+      m.refuse(TN_ERROR_UNSUPPORTED, std::string(by) + " is no whole number, which integers cannot be multiplied with");
+    return m.call("relax.multiply", {x, m.scalar(factor, m.dtype(x))});
   };
-  y = scaled(y, m.attr_float("alpha", 1));
-  if (m.has_input(2)) y = m.call("relax.add", {y, scaled(m.input(2), m.attr_float("beta", 1))});
+  y = scaled(y, "alpha");
+  if (m.has_input(2) && m.attr_float("beta", 1) != 0) {
+    Node sum = m.call("relax.add", {y, scaled(m.input(2), "beta")});
+    bool grown = m.rank(sum) != 2;
+    for (size_t d = 0; d < 2 && !grown; ++d) {
+      auto *before = nodes(m.shape(y))[d].as<ir::IntImm>(), *after = nodes(m.shape(sum))[d].as<ir::IntImm>();
+      grown = before && (!after || after->value() != before->value());
+    }
+    if (grown) m.refuse(TN_ERROR_SHAPE, "the product would have to be broadcast to the shape of C");
+    y = sum;
+  }
   m.set_output(0, y);
 }
 
@@ -156,18 +188,21 @@ void reduction(Importer& m) {
   if (axes && axes->empty()) axes.reset();
   if (!axes && m.attr_int("noop_with_empty_axes", 0)) return m.set_output(0, x);
   if (axes) attrs.emplace_back("axis", m.list(*axes));
+  DLDataType t = m.dtype(x);
+  if (after != After::kNothing && !is_floating(t)) x = m.astype(x, kFloat64);
   if (before == Before::kAbsolute) x = m.call("relax.abs", {x});
   if (before == Before::kSquare) x = m.call("relax.square", {x});
   if (before == Before::kExp) x = m.call("relax.exp", {x});
   Node y = m.call(op, {x}, attrs);
   if (after == After::kSqrt) y = m.call("relax.sqrt", {y});
   if (after == After::kLog) y = m.call("relax.log", {y});
-  m.set_output(0, y);
+  m.set_output(0, m.astype(y, t));
 }
 
-// log(sum(exp(x))) without overflow: the greatest element is taken out first.
+// log(sum(exp(x))) without overflow: the greatest element is taken out first, unless it is infinite.
 void reduce_log_sum_exp(Importer& m) {
-  Node x = m.input(0);
+  DLDataType given = m.dtype(m.input(0)), t = is_floating(given) ? given : kFloat64;
+  Node x = m.astype(m.input(0), t);
   Builder::Entries kept{{"keepdims", true}}, wanted{{"keepdims", m.attr_int("keepdims", 1) != 0}};
   std::optional<std::vector<int64_t>> axes = m.attr_ints("axes");
   if (m.has_input(1)) axes = m.known_ints(1, "axes");
@@ -175,9 +210,14 @@ void reduce_log_sum_exp(Importer& m) {
     kept.emplace_back("axis", m.list(*axes));
     wanted.emplace_back("axis", m.list(*axes));
   }
-  Node exponentials = m.call("relax.exp", {m.call("relax.subtract", {x, m.call("relax.max", {x}, kept)})});
+  auto greatest = [&](const Builder::Entries& attrs) {
+    Node y = m.call("relax.max", {x}, attrs);
+    Node infinite = m.call("relax.equal", {m.call("relax.abs", {y}), m.scalar(INFINITY, t)});
+    return m.call("relax.where", {infinite, m.scalar(0, t), y});
+  };
+  Node exponentials = m.call("relax.exp", {m.call("relax.subtract", {x, greatest(kept)})});
   Node sum = m.call("relax.log", {m.call("relax.sum", {exponentials}, wanted)});
-  m.set_output(0, m.call("relax.add", {sum, m.call("relax.max", {x}, wanted)}));
+  m.set_output(0, m.astype(m.call("relax.add", {sum, greatest(wanted)}), given));
 }
 
 constexpr const char *kSum = "relax.sum", *kMean = "relax.mean", *kMax = "relax.max", *kMin = "relax.min",
@@ -189,26 +229,26 @@ const std::vector<Converter>& layer_converters() {
   constexpr Before none = Before::kNothing;
   constexpr After done = After::kNothing;
   static const std::vector<Converter> rows = {
-      {"Conv", conv},
+      {"Conv", conv, 3},
       {"MaxPool", max_pool},
       {"AveragePool", average_pool},
       {"GlobalAveragePool", global_average_pool},
       {"GlobalMaxPool", global_max_pool},
-      {"BatchNormalization", batch_normalization},
-      {"MatMul", matmul},
-      {"Gemm", gemm},
+      {"BatchNormalization", batch_normalization, 5},
+      {"MatMul", matmul, 2},
+      {"Gemm", gemm, 3},
       {"Softmax", softmax_row},
       {"LogSoftmax", log_softmax_row},
-      {"ReduceSum", reduction<kSum, none, done>},
-      {"ReduceMean", reduction<kMean, none, done>},
-      {"ReduceMax", reduction<kMax, none, done>},
-      {"ReduceMin", reduction<kMin, none, done>},
-      {"ReduceProd", reduction<kProd, none, done>},
-      {"ReduceL1", reduction<kSum, Before::kAbsolute, done>},
-      {"ReduceL2", reduction<kSum, Before::kSquare, After::kSqrt>},
-      {"ReduceSumSquare", reduction<kSum, Before::kSquare, done>},
-      {"ReduceLogSum", reduction<kSum, none, After::kLog>},
-      {"ReduceLogSumExp", reduce_log_sum_exp},
+      {"ReduceSum", reduction<kSum, none, done>, 2},
+      {"ReduceMean", reduction<kMean, none, done>, 2},
+      {"ReduceMax", reduction<kMax, none, done>, 2},
+      {"ReduceMin", reduction<kMin, none, done>, 2},
+      {"ReduceProd", reduction<kProd, none, done>, 2},
+      {"ReduceL1", reduction<kSum, Before::kAbsolute, done>, 2},
+      {"ReduceL2", reduction<kSum, Before::kSquare, After::kSqrt>, 2},
+      {"ReduceSumSquare", reduction<kSum, Before::kSquare, done>, 2},
+      {"ReduceLogSum", reduction<kSum, none, After::kLog>, 2},
+      {"ReduceLogSumExp", reduce_log_sum_exp, 2},
   };
   return rows;
 }

@@ -183,6 +183,10 @@ void graph(Reader r, Model& m, Counter& count) {
       case 5: m.initializers.push_back(tensor(r.get_message(), count)); break;
       case 11: m.inputs.push_back(value_info(r.get_message(), count)); break;
       case 12: m.outputs.push_back(value_info(r.get_message(), count)); break;
+      case 15:
+        ++m.sparse;
+        r.skip();
+        break;
       default: r.skip();
     }
   }

@@ -25,6 +25,8 @@ struct TensorData {
   std::map<std::string, std::string> location;  // of external data: location, offset, length
 };
 
+enum AttributeType : int32_t { kFloat = 1, kInt = 2, kString = 3, kTensor = 4, kFloats = 6, kInts = 7 };
+
 struct Attribute {
   int32_t type = 0;
   float f = 0;
@@ -60,7 +62,7 @@ struct Model {
   std::vector<OnnxNode> nodes;
   std::vector<TensorData> initializers;
   std::vector<ValueInfo> inputs, outputs;
-  size_t functions = 0;  // local functions, which are not supported
+  size_t functions = 0, sparse = 0;  // local functions and sparse initializers, which are not supported
 };
 
 // Throws TN_ERROR_CORRUPT for bytes that are no ONNX model, TN_ERROR_LIMIT for one that is too large to be one.

@@ -22,17 +22,34 @@ size_t axis_of(Importer& m, int64_t axis, size_t rank) {
 
 void reshape(Importer& m) {
   Node x = m.input(0);
-  const std::vector<Node>* wanted = m.known(m.input(1));
+  std::vector<Node> attribute;  // before opset 5
+  for (int64_t n : m.opset() < 5 ? m.attr_ints("shape").value_or(std::vector<int64_t>()) : std::vector<int64_t>())
+    attribute.push_back(m.b.imm(n));
+  const std::vector<Node>* wanted = m.opset() < 5 && m.attr("shape") ? &attribute : m.known(m.input(1));
   if (!wanted)
     m.refuse(TN_ERROR_UNSUPPORTED, "the new shape is computed at run time from values that are not shapes",
              kAsConstant);
   std::vector<Node> dims, own = dims_of(m, x);
+  Node known = m.b.imm(1), total = m.b.imm(1);
+  bool open = false;
   for (size_t i = 0; i < wanted->size(); ++i) {
     auto* n = (*wanted)[i].as<ir::IntImm>();
     bool copied = n && n->value() == 0 && !m.attr_int("allowzero", 0);
     if (copied && i >= own.size())
       m.refuse(TN_ERROR_SHAPE, "dimension " + std::to_string(i) + " is copied from an input that has none");
     dims.push_back(copied ? own[i] : (*wanted)[i]);
+    if (n && n->value() == -1)
+      open = true;
+    else
+      known = m.b.mul(known, dims.back());
+  }
+  for (const Node& d : own) total = m.b.mul(total, d);
+  known = m.simplify(known);
+  // What is left for a dimension of -1 may depend on sizes that only the run time has.
+  if (open && m.simplify(total).as<ir::IntImm>() == nullptr) {
+    Node left = m.simplify(m.b.floordiv(total, known));
+    if (Node product = m.simplify(m.b.mul(left, known)); !m.simplify(m.b.sub(product, total)).is<ir::IntImm>())
+      m.require_equal(m.simplify(total), product);
   }
   Node y = m.call("relax.reshape", {x, m.shape_expr(dims)});
   if (const std::vector<Node>* elements = m.known(x); elements && m.rank(y) <= 1) m.set_known(y, *elements);
@@ -60,7 +77,7 @@ void concat(Importer& m) {
     if (k) elements.insert(elements.end(), k->begin(), k->end());
   }
   if (parts.empty()) m.refuse(TN_ERROR_ARGUMENT, "it has no inputs");
-  Node y = m.call("relax.concat", {m.tuple(parts)}, {{"axis", m.attr_int("axis", 0)}});
+  Node y = m.call("relax.concat", {m.tuple(parts)}, {{"axis", m.attr_int("axis", m.opset() < 4 ? 1 : 0)}});
   if (all_known && m.rank(y) == 1) m.set_known(y, elements);
   m.set_output(0, y);
 }
@@ -126,21 +143,23 @@ void gather(Importer& m) {
 }
 
 void constant(Importer& m) {
-  if (const Attribute* t = m.attr("value")) return m.set_output(0, m.tensor(t->t));
-  if (const Attribute* a = m.attr("value_int")) return m.set_output(0, m.scalar(static_cast<double>(a->i), kInt64));
-  if (const Attribute* a = m.attr("value_float")) return m.set_output(0, m.scalar(static_cast<double>(a->f), kFloat32));
-  if (const Attribute* a = m.attr("value_ints")) return m.set_output(0, m.int64_vector(a->ints));
+  if (const Attribute* a = m.attr("value", kTensor)) return m.set_output(0, m.tensor(a->t));
+  if (const Attribute* a = m.attr("value_int", kInt)) return m.set_output(0, m.integer(a->i));
+  if (const Attribute* a = m.attr("value_float", kFloat))
+    return m.set_output(0, m.scalar(static_cast<double>(a->f), kFloat32));
+  if (const Attribute* a = m.attr("value_ints", kInts)) return m.set_output(0, m.vector_of(a->ints));
+  if (const Attribute* a = m.attr("value_floats", kFloats)) return m.set_output(0, m.vector_of(a->floats));
   m.refuse(TN_ERROR_UNSUPPORTED,
-           "this form of constant is not supported: value, value_int, value_float and value_ints are");
+           "this form of constant is not supported: value, value_int, value_ints, value_float and value_floats are");
 }
 
 }  // namespace
 
 const std::vector<Converter>& shape_converters() {
   static const std::vector<Converter> rows = {
-      {"Reshape", reshape}, {"Flatten", flatten},   {"Transpose", transpose}, {"Concat", concat},
-      {"Shape", shape},     {"Squeeze", squeeze},   {"Unsqueeze", unsqueeze}, {"Expand", expand},
-      {"Gather", gather},   {"Constant", constant},
+      {"Reshape", reshape, 2}, {"Flatten", flatten},      {"Transpose", transpose},    {"Concat", concat, kAnyNumber},
+      {"Shape", shape},        {"Squeeze", squeeze, 2},   {"Unsqueeze", unsqueeze, 2}, {"Expand", expand, 2},
+      {"Gather", gather, 2},   {"Constant", constant, 0},
   };
   return rows;
 }

@@ -10,7 +10,6 @@ void conv(Compute& f) {
     f.refuse(TN_ERROR_SHAPE, "needs data (n, c, ...) and weights (o, c / groups, ...) of one rank, got " +
                                  f.text(x.shape) + " and " + f.text(w.shape));
   if (!same_dtype(x.dtype, w.dtype)) f.refuse(TN_ERROR_TYPE, "data and weights need one dtype");
-  require_numbers(f);
   size_t axes = x.rank() - 2;
   std::vector<int64_t> strides = f.attr_ints("strides", std::vector<int64_t>(axes, 1));
   std::vector<int64_t> dilation = f.attr_ints("dilation", std::vector<int64_t>(axes, 1));
