@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "diag/utf8.h"
 #include "script/lexer.h"
 
 namespace tenon::script {
@@ -20,23 +21,6 @@ void append_utf8(std::string* out, uint32_t c) {
   } else {
     put(0xF0 | (c >> 18)), put(0x80 | ((c >> 12) & 63)), put(0x80 | ((c >> 6) & 63)), put(0x80 | (c & 63));
   }
-}
-
-// The length of the well-formed UTF-8 sequence that begins at `s`, or 0.
-size_t utf8_length(std::string_view s) {
-  auto c = static_cast<unsigned char>(s[0]);
-  if (c < 0x80) return 1;
-  size_t n = c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
-  if (n == 0 || s.size() < n) return 0;
-  uint32_t code = c & (0xFFu >> (n + 1));
-  for (size_t i = 1; i < n; ++i) {
-    auto d = static_cast<unsigned char>(s[i]);
-    if ((d & 0xC0) != 0x80) return 0;
-    code = (code << 6) | (d & 63u);
-  }
-  static constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  bool surrogate = code >= 0xD800 && code < 0xE000;
-  return code >= kLeast[n] && code <= 0x10FFFF && !surrogate ? n : 0;
 }
 
 }  // namespace
@@ -94,7 +78,7 @@ std::string quote(std::string_view s) {
   std::string out = "\"";
   for (size_t i = 0; i < s.size();) {
     char c = s[i];
-    size_t length = utf8_length(s.substr(i));
+    size_t length = utf8_length(s, i);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
