@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "diag/files.h"
 #include "registry/package/store.h"
 #include "registry/package/version.h"
 
@@ -25,6 +26,14 @@ std::string canonical(const std::string& path) {
   return error ? path : p.string();
 }
 
+// Whether something of that name is there, be it a link to nothing or in a folder that may not be read: reading it says
+// what is wrong.
+bool is_there(const fs::path& manifest) {
+  std::error_code error;
+  fs::file_status status = fs::symlink_status(manifest, error);
+  return status.type() != fs::file_type::not_found && error != std::errc::not_a_directory;
+}
+
 // The manifests of one directory, sorted.
 std::vector<std::string> manifests_in(const SearchDir& dir, ManifestList& out) {
   std::error_code error;
@@ -34,22 +43,31 @@ std::vector<std::string> manifests_in(const SearchDir& dir, ManifestList& out) {
   fs::directory_iterator it(dir.path, error);
   if (error) {
     if (dir.must_exist)
-      out.broken.push_back(
-          {"", dir.path, {Error(TN_ERROR_IO, "cannot read the plugin directory: " + error.message(), dir.path)}});
+      out.broken.push_back({"",
+                            dir.path,
+                            {Error(TN_ERROR_IO, "cannot read the plugin directory: " + error.message(), dir.path,
+                                   "correct --plugin-dir, TENON_PLUGIN_PATH or the rights of the directory")}});
     return found;
   }
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
     fs::path manifest = it->path() / "manifest.yaml";
-    std::error_code ignored;
     if (dir.origin == "store" && it->path().filename().string().starts_with(".")) continue;  // not yet installed
-    if (fs::exists(manifest, ignored)) found.push_back(manifest.string());
+    const bool installed = dir.origin == "store" && !digest_of_folder(it->path().string()).empty();
+    if (installed || is_there(manifest)) found.push_back(manifest.string());
   }
   std::sort(found.begin(), found.end());
   return found;
 }
 
+bool is_plain(const std::string& id) {
+  return !id.empty() && id.size() <= 128 &&
+         id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string::npos;
+}
+
 // The id on the only line of the file that begins with "id:", when it is written plainly.
 std::string plain_id(const std::string& file) {
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) return "";  // a pipe would be waited for
   std::ifstream in(file, std::ios::binary);
   std::string line, id;
   for (int found = 0; std::getline(in, line);) {
@@ -58,8 +76,7 @@ std::string plain_id(const std::string& file) {
     size_t first = line.find_first_not_of(' ', 3), last = line.find_last_not_of(" \r");
     if (first == 3 || first == std::string::npos) return "";
     id = line.substr(first, last - first + 1);
-    for (char c : id)
-      if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-')) return "";
+    if (!is_plain(id)) return "";
   }
   return id;
 }
@@ -161,11 +178,18 @@ void choose(std::vector<Found>& found, const Selection& selection, Discovery& d)
   }
 }
 
+// Of a folder whose manifest is gone or damaged.
+std::string id_of_seal(const Builder& b, const std::string& folder) {
+  try {
+    return parse_seal(b, read_regular_file(folder + "/" + kSealFile), folder).id;
+  } catch (const Error&) { return ""; }
+}
+
 // The manifest of a file, compared with the seal where there is one; code 0 when the plugin may be used.
 Error read_found(const Builder& b, const ManifestFile& file, const Selection& selection, ManifestResult& r) {
   const std::string folder = fs::path(file.path).parent_path().string();
   std::error_code error;
-  if (fs::exists(folder + "/" + kSealFile, error)) {
+  if (is_there(folder + "/" + kSealFile)) {
     try {
       r.plugin = read_sealed_manifest(b, folder);
       if (file.origin == "store" && digest_of_folder(folder) != r.plugin.digest)
@@ -173,7 +197,7 @@ Error read_found(const Builder& b, const ManifestFile& file, const Selection& se
                      "the seal is not the one that the folder is named by: its digest is " + r.plugin.digest, folder,
                      "remove the folder and install the package again");
     } catch (const Error& e) {
-      r.plugin.id = file.id;
+      r.plugin.id = file.id.empty() ? id_of_seal(b, folder) : file.id;
       return e;
     }
   } else {
@@ -222,7 +246,10 @@ Discovery read_manifests(const Builder& b, const ManifestList& list, const std::
     if (!id.empty() && !file.id.empty() && file.id != id) continue;
     ManifestResult r;
     Error problem = read_found(b, file, selection, r);
-    const std::string name = r.plugin.id.empty() ? file.id : r.plugin.id;
+    // Without an id that could be asked for, by the name of its folder.
+    const std::string name = is_plain(r.plugin.id) ? r.plugin.id
+                             : file.id.empty()     ? fs::path(file.path).parent_path().filename().string()
+                                                   : file.id;
     if (problem.code == 0)
       found.push_back({std::move(r.plugin), file.level});
     else if (!r.complaints.empty() && r.complaints[0].message == problem.message)

@@ -32,7 +32,9 @@ TEST_F(DiscoverTest, ABrokenManifestStopsNoOther) {
   Discovery d = discover(b_, {{path("p"), true}, {path("missing"), true}, {path("absent"), false}});
   EXPECT_EQ(ids(d), "a-plugin b-plugin ");
   EXPECT_EQ(broken(d),
-            "missing cannot read the plugin directory: No such file or directory\n"
+            "missing cannot read the plugin directory: No such file or directory; correct --plugin-dir, "
+            "TENON_PLUGIN_PATH or the rights "
+            "of the directory\n"
             "p/c/manifest.yaml:1:1 the manifest lacks the key 'version'\n"
             "p/c/manifest.yaml:1:1 the manifest lacks the key 'tier'\n"
             "p/c/manifest.yaml:1:1 the manifest lacks the key 'summary'\n");

@@ -2,12 +2,24 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "diag/suggest.h"
 #include "ir/op_table.h"
+#include "registry/manifest_contract.h"
 #include "registry/package/runtimes.h"
 #include "registry/package/version.h"
-#include "registry/manifest_contract.h"
+#include "tenon/ext/codegen.h"
+#include "tenon/ext/draft/device.h"
+#include "tenon/ext/draft/instrument.h"
+#include "tenon/ext/draft/kind.h"
+#include "tenon/ext/draft/loader.h"
+#include "tenon/ext/draft/partitioner.h"
+#include "tenon/ext/executor.h"
+#include "tenon/ext/frontend.h"
+#include "tenon/ext/linker.h"
+#include "tenon/ext/op.h"
+#include "tenon/ext/pass.h"
 
 namespace tenon {
 
@@ -33,45 +45,36 @@ bool is_version(std::string_view s) {
       ++dots;
       digits = 0;
     } else {
-      return s[i] == '-' && dots == 2 && digits > 0 && i + 1 < s.size();
+      constexpr const char* kSuffix = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-+_";
+      return s[i] == '-' && dots == 2 && digits > 0 && i + 1 < s.size() && s.size() <= 64 &&
+             s.find_first_not_of(kSuffix, i) == std::string_view::npos;
     }
   }
-  return dots == 2 && digits > 0;
+  return dots == 2 && digits > 0 && s.size() <= 64;
 }
 
-// "tenon.pass/1"
+// "tenon.pass/1": revisions begin with 1.
 bool is_capability(std::string_view s) {
   size_t slash = s.find('/');
-  if (slash == std::string_view::npos || slash == 0 || slash + 1 == s.size()) return false;
-  return is_name(s.substr(0, slash), "._-") && s.find_first_not_of("0123456789", slash + 1) == std::string_view::npos;
+  if (slash == std::string_view::npos) return false;
+  std::string_view revision = s.substr(slash + 1);
+  return is_name(s.substr(0, slash), "._-") && !revision.empty() && revision.size() <= 9 && revision[0] != '0' &&
+         revision.find_first_not_of("0123456789") == std::string_view::npos;
 }
+
+const std::vector<std::string> kOwnCapabilities = {TN_PASS,     TN_OP,         TN_KIND,        TN_CODEGEN,
+                                                   TN_LINKER,   TN_FRONTEND,   TN_PARTITIONER, "tenon.onnx_converter/1",
+                                                   TN_EXECUTOR, TN_DEVICE_API, TN_LOADER,      TN_INSTRUMENT};
 
 class ManifestReader {
  public:
   ManifestReader(const Builder& b, const std::string& file) : r_(b, file) {}
 
   ManifestResult read(const Yaml& top) {
-    if (r_.map(top, "the manifest",
-               {{"id", true},
-                {"version", true},
-                {"vendor"},
-                {"license"},
-                {"tier", true},
-                {"summary", true},
-                {"library"},
-                {"runtimes"},
-                {"vocabulary"},
-                {"provides"},
-                {"passes"},
-                {"ops"},
-                {"codegen"},
-                {"executor"},
-                {"frontend"},
-                {"device"},
-                {"loader"},
-                {"kinds"},
-                {"targets"},
-                {"offers"}})) {
+    if (r_.map(top, "the manifest", {{"id", true},      {"version", true}, {"vendor"},   {"license"},    {"tier", true},
+                                     {"summary", true}, {"library"},       {"runtimes"}, {"vocabulary"}, {"provides"},
+                                     {"passes"},        {"ops"},           {"codegen"},  {"executor"},   {"frontend"},
+                                     {"device"},        {"loader"},        {"kinds"},    {"targets"},    {"offers"}})) {
       read_identity(top);
       read_vocabulary(top);
       if (const Yaml* passes = top.find("passes")) read_passes(*passes);
@@ -89,6 +92,17 @@ class ManifestReader {
   }
 
  private:
+  // Text that is shown to people before they trust the plugin: it cannot pretend to be something else.
+  std::string shown(const Yaml& top, const char* key) {
+    std::string text = r_.text(top, key);
+    for (char c : text)
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        r_.complain(*top.find(key), "'" + std::string(key) + "' holds control characters", "write it as one line");
+        break;
+      }
+    return text;
+  }
+
   void read_identity(const Yaml& top) {
     p_.manifest = r_.file();
     p_.id = r_.text(top, "id");
@@ -97,13 +111,14 @@ class ManifestReader {
     p_.version = r_.text(top, "version");
     if (const Yaml* at = top.find("version"); at && !is_version(p_.version))
       r_.complain(*at, "'" + p_.version + "' is not a version", "write three numbers, such as 0.1.0");
-    p_.vendor = r_.text(top, "vendor");
-    p_.license = r_.text(top, "license");
+    p_.vendor = shown(top, "vendor");
+    p_.license = shown(top, "license");
     p_.tier = r_.word(top, "tier", {"stable-c", "preview-c"}, "");
     p_.summary = r_.text(top, "summary");
-    std::string library = r_.text(top, "library");
+    std::string library = shown(top, "library");
     if (const Yaml* at = top.find("library")) {
-      if (library.empty() || library.find('/') != std::string::npos)
+      if (library.empty() || library == "." || library == ".." || library.size() > 255 ||
+          library.find('/') != std::string::npos)
         r_.complain(*at, "'library' is the name of a file next to the manifest, not '" + library + "'");
       else
         p_.library = (std::filesystem::path(r_.file()).parent_path() / library).string();
@@ -165,10 +180,9 @@ class ManifestReader {
       if (at && !is_name(pass->name, "_-"))
         r_.complain(*at, "'" + pass->name + "' is not a pass name",
                     "a name is lower-case letters, digits, '_' and '-', such as simplify or lower_blocks");
-      for (const PassRef& earlier : p_.passes)
-        if (at && earlier->name == pass->name)
-          r_.complain(*at, "the pass '" + pass->name + "' is declared twice", "give one of them another name",
-                      TN_ERROR_DUPLICATE);
+      if (at && !passes_.insert(pass->name).second)
+        r_.complain(*at, "the pass '" + pass->name + "' is declared twice", "give one of them another name",
+                    TN_ERROR_DUPLICATE);
       std::string level = r_.word(item, "level", {"module", "loop", "graph"}, "module");
       pass->level = level == "loop" ? Level::kLoop : level == "graph" ? Level::kGraph : Level::kModule;
       pass->summary = r_.text(item, "summary");
@@ -273,15 +287,39 @@ class ManifestReader {
     }
   }
 
+  // A capability of Tenon's that this Tenon does not have: one of a later Tenon, or mistyped. A later revision may
+  // stand beside the one that is known here.
+  void check_own_capability(const std::string& id, const Yaml& at) {
+    auto stem = [](std::string_view s) { return s.substr(0, s.find('/') + 1); };
+    for (const std::string& own : kOwnCapabilities) {
+      if (stem(own) != stem(id)) continue;
+      if (!p_.has(own))
+        r_.complain(at, "the plugin provides " + id + ", this Tenon has " + own,
+                    "upgrade Tenon, or install a build of the plugin that provides " + own, TN_ERROR_ABI_MISMATCH);
+      return;
+    }
+    r_.complain(at, "'" + id + "' is no capability of this Tenon",
+                did_you_mean(id, kOwnCapabilities, "capabilities of your own are named after you: com.vendor.thing/1"),
+                TN_ERROR_ABI_MISMATCH);
+  }
+
   // What `provides` lists and what the sections describe must agree, and a library must be there to provide it.
   void check_capabilities(const Yaml& top) {
     p_.provides = r_.texts(top, "provides");
     const Yaml* provides = top.find("provides");
+    std::set<std::string_view> seen;
     for (size_t i = 0; i < p_.provides.size() && provides->is_list() && provides->items.size() == p_.provides.size();
-         ++i)
-      if (!is_capability(p_.provides[i]))
-        r_.complain(provides->items[i], "'" + p_.provides[i] + "' is not a capability",
-                    "write an id and a revision, such as tenon.pass/1");
+         ++i) {
+      const std::string& id = p_.provides[i];
+      if (!is_capability(id))
+        r_.complain(provides->items[i], "'" + id + "' is not a capability",
+                    "write an id and a revision from 1, such as tenon.pass/1");
+      else if (!seen.insert(id).second)
+        r_.complain(provides->items[i], "'" + id + "' comes twice in 'provides'", "leave one of them out",
+                    TN_ERROR_DUPLICATE);
+      else if (id.starts_with("tenon."))
+        check_own_capability(id, provides->items[i]);
+    }
     struct Row {
       const char* section;
       const char* capability;
@@ -310,6 +348,7 @@ class ManifestReader {
   YamlReader r_;
   PluginInfo p_;
   OpTable op_table_;
+  std::set<std::string> passes_;  // their names
   bool op_functions_ = false;
 };
 

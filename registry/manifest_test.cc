@@ -24,7 +24,9 @@ TEST_F(Manifest, PointsAtWhatIsNotYaml) {
   EXPECT_EQ(complaints("a: 1\n---\nb: 2\n"),
             "m.yaml:2:1 a second YAML document begins here; leave one; '---' separates documents\n");
   EXPECT_EQ(lines(read_manifest(b_, path("none.yaml")).complaints),
-            "none.yaml cannot read the file: No such file or directory\n");
+            "none.yaml cannot read the file: No such file or directory; check the path, and the rights of the file and "
+            "of its "
+            "folder\n");
 }
 
 TEST_F(Manifest, NamesUnknownMissingAndRepeatedKeys) {
@@ -75,7 +77,7 @@ TEST_F(Manifest, ChecksPassesAndTheirOptions) {
 TEST_F(Manifest, ProvidesWhatItDescribes) {
   EXPECT_EQ(complaints(kHead), "m.yaml:6:11 'provides' lists tenon.pass/1 but 'passes' describes none\n");
   EXPECT_EQ(complaints("id: x\nversion: 0.1.0\ntier: stable-c\nsummary: s\nprovides: [pass]\nexecutor:\n"),
-            "m.yaml:5:12 'pass' is not a capability; write an id and a revision, such as tenon.pass/1\n"
+            "m.yaml:5:12 'pass' is not a capability; write an id and a revision from 1, such as tenon.pass/1\n"
             "m.yaml:6:1 'executor' is described but 'provides' lacks tenon.executor/1\n"
             "m.yaml:1:1 the manifest provides capabilities but names no 'library'\n");
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "diag/files.h"
@@ -376,14 +377,14 @@ Value yaml_value(const Builder& b, const Yaml& node, const std::string& file) {
     }
     case Yaml::Kind::kMap: {
       Builder::Entries entries;
+      std::set<std::string_view> names;
       for (const auto& [key, value] : node.entries) {
         if (!key.is_scalar())
           throw Error(TN_ERROR_PARSE, "a key is " + yaml_kind(key) + ", not a name", yaml_where(file, key),
                       "write a name before the colon");
-        for (const auto& [name, earlier] : entries)
-          if (name == key.text)
-            throw Error(TN_ERROR_DUPLICATE, "the key '" + shortened(key.text) + "' comes twice", yaml_where(file, key),
-                        "leave one of them out");
+        if (!names.insert(key.text).second)
+          throw Error(TN_ERROR_DUPLICATE, "the key '" + shortened(key.text) + "' comes twice", yaml_where(file, key),
+                      "leave one of them out");
         entries.emplace_back(key.text, yaml_value(b, value, file));
       }
       return b.map(entries);

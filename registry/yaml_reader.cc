@@ -1,11 +1,19 @@
 #include "registry/yaml_reader.h"
 
+#include <set>
+
 #include "diag/suggest.h"
+#include "diag/utf8.h"
 
 namespace tenon {
 
+namespace {
+constexpr size_t kMostComplaints = 100;
+}
+
 void YamlReader::complain(const Yaml& at, std::string message, std::string hint, int32_t code) {
-  complaints_.emplace_back(code, std::move(message), where(at), std::move(hint));
+  if (complaints_.size() >= kMostComplaints) return;
+  complaints_.emplace_back(code, shortened(message, 1000), where(at), shortened(hint, 1000));
 }
 
 bool YamlReader::map(const Yaml& node, const std::string& what, std::initializer_list<Key> keys) {
@@ -23,11 +31,12 @@ bool YamlReader::map(const Yaml& node, const std::string& what, std::initializer
              (joined ? "put a space behind ':'; " : "") + std::string("its keys are: ") + list);
     return false;
   }
-  for (size_t i = 0; i < node.entries.size(); ++i) {
-    const Yaml& key = node.entries[i].key;
-    bool known = false, repeated = false;
+  std::set<std::string_view> seen;
+  for (const YamlEntry& entry : node.entries) {
+    if (complaints_.size() >= kMostComplaints) break;
+    const Yaml& key = entry.key;
+    bool known = false, repeated = !seen.insert(key.text).second;
     for (const std::string& name : names) known = known || (key.is_scalar() && name == key.text);
-    for (size_t j = 0; j < i; ++j) repeated = repeated || node.entries[j].key.text == key.text;
     if (!known) {
       complain(key, what + " has no key " + (key.is_scalar() ? yaml_kind(key) : "that is " + yaml_kind(key)),
                key.text == "<<" ? "maps are not merged here; write their keys out"
@@ -147,10 +156,9 @@ OptionSchemas YamlReader::option_schemas(const Yaml& node, const std::string& wh
              "the options of " + what + " are a map from a name to {type, default, summary}, not " + yaml_kind(node));
     return out;
   }
+  std::set<std::string_view> seen;
   for (const auto& [name, schema] : node.entries) {
-    bool repeated = false;
-    for (const OptionSchema& earlier : out) repeated = repeated || earlier.name == name.text;
-    if (repeated) {
+    if (!seen.insert(name.text).second) {
       complain(name, "the option '" + name.text + "' comes twice in " + what, {}, TN_ERROR_DUPLICATE);
       continue;
     }

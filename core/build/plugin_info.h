@@ -102,7 +102,7 @@ struct PluginInfo {
 
 // A plugin that was found and cannot be used, with every reason.
 struct BrokenPlugin {
-  std::string id;  // "" when not even that could be read
+  std::string id;  // the name of its folder when not even that could be read
   std::string manifest;
   std::vector<Error> complaints;
 };

@@ -15,14 +15,16 @@ namespace tenon {
 
 namespace {
 
+constexpr off_t kMostRegular = off_t{1} << 33;
+
 Error io_error(const std::string& what, const std::string& path, int reason) {
   const bool write = what.find("write") != std::string::npos;
-  const char* hint = reason == ENOSPC            ? "free some space, or write elsewhere"
-                     : reason == EACCES          ? "check the rights of the file and of its folder"
-                     : reason == EROFS           ? "write elsewhere"
-                     : reason == ENOENT && write ? "make its folder first"
-                     : reason == EISDIR && write ? "name a file in it"
-                                                 : "";
+  const char* hint = reason == ENOSPC || reason == EDQUOT  ? "free some space, or write elsewhere"
+                     : reason == EACCES || reason == EPERM ? "check the rights of the file and of its folder"
+                     : reason == EROFS                     ? "write elsewhere"
+                     : reason == ENOENT && write           ? "make its folder first"
+                     : reason == EISDIR && write           ? "name a file in it"
+                                                           : "";
   return Error(TN_ERROR_IO, what + ": " + std::strerror(reason), path, hint);
 }
 
@@ -46,6 +48,18 @@ class Descriptor {
   int fd_;
 };
 
+std::string read_all(int fd, const std::string& path) {
+  std::string out;
+  char buffer[65536];
+  for (;;) {
+    ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw io_error("cannot read the file", path, errno);
+    if (n == 0) return out;
+    out.append(buffer, static_cast<size_t>(n));
+  }
+}
+
 void write_all(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -60,30 +74,25 @@ void write_all(int fd, std::string_view bytes, const std::string& path) {
 std::string read_file(const std::string& path) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) throw io_error("cannot read the file", path, errno);
-  std::string out;
-  char buffer[65536];
-  for (;;) {
-    ssize_t n = ::read(file.get(), buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw io_error("cannot read the file", path, errno);
-    if (n == 0) return out;
-    out.append(buffer, static_cast<size_t>(n));
-  }
+  return read_all(file.get(), path);
+}
+
+std::string read_regular_file(const std::string& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status;
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) throw io_error("cannot read the file", path, errno);
+  if (!S_ISREG(status.st_mode))
+    throw Error(TN_ERROR_IO,
+                S_ISDIR(status.st_mode) ? "cannot read the file: it is a folder"
+                                        : "cannot read the file: it is no regular file",
+                path, "name a file");
+  if (status.st_size > kMostRegular) throw Error(TN_ERROR_LIMIT, "the file is larger than 8 GiB", path, "split it");
+  return read_all(file.get(), path);
 }
 
 bool is_regular_file(const std::string& path) {
   struct stat status;
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-}
-
-std::string read_regular_file(const std::string& path) {
-  struct stat status;
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Error(TN_ERROR_IO,
-                S_ISDIR(status.st_mode) ? "cannot read the file: it is a folder"
-                                        : "cannot read the file: it is no regular file",
-                path, "name a file");
-  return read_file(path);
 }
 
 bool is_special_file(const std::string& path) {

@@ -9,7 +9,8 @@ namespace tenon {
 
 // Throws TN_ERROR_IO.
 std::string read_file(const std::string& path);
-// The same, and refuses folders, pipes and devices, which may have no end.
+// The same, of what strangers made, in at most 8 GiB: refuses folders, pipes, which would be waited for, and devices,
+// which need not end.
 std::string read_regular_file(const std::string& path);
 bool is_regular_file(const std::string& path);
 // Whether something else than a regular file lies at `path`, such as a pipe or a device: it is written in place.

@@ -46,6 +46,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known, std::string otherwise) {
+  if (name.size() > 1000) return otherwise;  // nobody mistypes so much
   std::string nearest = nearest_name(name, known);
   if (nearest.empty()) return otherwise;
   return "did you mean '" + nearest + "'?";

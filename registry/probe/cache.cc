@@ -32,7 +32,7 @@ bool own_folder(const std::string& path) {
 
 std::string read_small(const std::string& file) {
   std::string text;
-  int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return text;
   text.resize(kMaxRecord);
   ssize_t n = read(fd, text.data(), text.size());
@@ -105,8 +105,15 @@ CacheLock::~CacheLock() {
 }
 
 std::string digest_of_file(const std::string& path) {
-  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw Error(TN_ERROR_IO, std::string("cannot read the file: ") + std::strerror(errno), path);
+  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    throw Error(TN_ERROR_IO, std::string("cannot read the file: ") + std::strerror(errno), path,
+                "check the rights of the file and of its folder");
+  struct stat status;
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {  // a pipe or a device need not end
+    close(fd);
+    throw Error(TN_ERROR_CORRUPT, "the file is not a regular file", path, "put a regular file in its place");
+  }
   Sha256 hash;
   std::string buffer(256 * 1024, '\0');
   ssize_t n;

@@ -108,7 +108,8 @@ void Journal::loaded(const std::string& plugin, const std::string& digest) {
     if (fd_ < 0) return;
     // Held as long as this process lives: whoever gets it knows that it does not.
     void* memory = MAP_FAILED;
-    if (flock(fd_, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd_, sizeof(JournalFile)) == 0)
+    if (flock(fd_, LOCK_EX | LOCK_NB) == 0 &&
+        posix_fallocate(fd_, 0, sizeof(JournalFile)) == 0)  // a disk that is full is told here
       memory = mmap(nullptr, sizeof(JournalFile), PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
     if (memory == MAP_FAILED) {
       unlink(path_.c_str());

@@ -34,6 +34,17 @@ std::string folder_for_probes() {
   return access(dir.c_str(), W_OK) == 0 ? dir : "";
 }
 
+bool is_digest(const std::string& s) {
+  return s.starts_with("sha256:") && s.size() == 7 + 64 &&
+         s.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
+}
+
+// Whether there is a library whose digest can be taken; loading it says what is wrong with anything else.
+bool is_readable_file(const std::string& path) {
+  struct stat s;
+  return stat(path.c_str(), &s) == 0 && S_ISREG(s.st_mode) && access(path.c_str(), R_OK) == 0;
+}
+
 std::string text_of(const Record& r, const char* key) {
   auto it = r.find(key);
   return it == r.end() ? "" : it->second;
@@ -117,7 +128,7 @@ void Quarantine::charge_deaths() {
   if (charged_ || folder_.empty()) return;
   charged_ = true;
   for (const DeathInPlugin& death : Journal::collect(folder_ + "/running")) {
-    if (death.interrupted) continue;
+    if (death.interrupted || !is_digest(death.digest)) continue;  // a journal may be damaged
     std::string file = verdict_file(death.digest);
     CacheLock lock(file + ".lock", kLockPatience);
     std::optional<Record> verdict = read_record(file);
@@ -138,7 +149,7 @@ void Quarantine::charge_deaths() {
 
 void Quarantine::admit(const PluginInfo& plugin) {
   if (!settings_.enabled || plugin.library.empty() || settings_.is_exempt(plugin)) return;
-  if (access(plugin.library.c_str(), R_OK) != 0) return;  // loading it says why
+  if (!is_readable_file(plugin.library)) return;  // loading it says why
   std::lock_guard lock(mutex_);
   charge_deaths();
   Identity id = identity(plugin);
@@ -173,6 +184,7 @@ Standing Quarantine::probe(const PluginInfo& plugin) {
   if (settings_.worker.empty())
     throw Error(TN_ERROR_NOT_FOUND, "plugins cannot be probed: this installation has no libexec/tenon/worker", {},
                 "install Tenon again");
+  if (!is_readable_file(plugin.library)) throw settings_.run(plugin).error;
   std::lock_guard lock(mutex_);
   charge_deaths();
   Identity id = identity(plugin);
@@ -187,10 +199,10 @@ Standing Quarantine::probe(const PluginInfo& plugin) {
 
 Standing Quarantine::standing(const PluginInfo& plugin) {
   if (!settings_.enabled || plugin.library.empty() || settings_.is_exempt(plugin)) return {"exempt", "", ""};
-  if (folder_.empty() || access(plugin.library.c_str(), R_OK) != 0) return {"new", "", ""};
-  // Listing plugins does not read all of large libraries that nobody has used yet.
   struct stat library;
-  if (stat(plugin.library.c_str(), &library) != 0) return {"new", "", ""};
+  if (folder_.empty() || !is_readable_file(plugin.library) || stat(plugin.library.c_str(), &library) != 0)
+    return {"new", "", ""};
+  // Listing plugins does not read all of large libraries that nobody has used yet.
   if (library.st_size > kLargeLibrary && !is_digest_known(plugin.library)) return {"new", "", ""};
   std::lock_guard lock(mutex_);
   charge_deaths();
