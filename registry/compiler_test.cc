@@ -89,9 +89,10 @@ TEST_F(CompilerTable, RunsNothingThatIsWrong) {
             " run_pipeline has no option 'stop_afer'; did you mean 'stop_after'?\n");
   EXPECT_EQ(run(b_.string("cpu"), b_.map({{"disable", b_.array({b_.string("passes-x:no")})}})),
             " the plugin 'passes-x' has no pass 'no'; its passes are: simplify\n");
-  EXPECT_EQ(run(b_.string("cpu"), Value()),
-            "plugins/passes-x/passes-x.so the plugin 'passes-x' cannot be loaded: its library does not exist; install "
-            "the plugin again\n");
+  EXPECT_EQ(
+      run(b_.string("cpu"), Value()),
+      "plugins/passes-x/passes-x.so the plugin 'passes-x' 0.1.0 cannot be loaded: its library does not exist; install "
+      "the plugin again\n");
   EXPECT_EQ(failure([&] { invoke(c_->load, m.get(), "passes-x", static_cast<const TnValue*>(nullptr)); }),
             " the plugin 'passes-x' is not an executor: it does not provide tenon.executor/1; no plugin that is "
             "installed is one\n");

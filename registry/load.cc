@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 
+#include "diag/utf8.h"
 #include "registry/elf.h"
 #include "registry/package/doctor.h"
 #include "registry/trust/verified_file.h"
@@ -19,6 +20,8 @@ namespace tenon {
 namespace {
 
 using Library = boost::dll::shared_library;
+
+constexpr size_t kMostTableBytes = 4096;  // no release comes near
 
 // Every library ever opened, by its canonical path; leaked, because code of plugins may be running until the process
 // ends.
@@ -38,15 +41,21 @@ class Loader {
   const TnPlugin* load() {
     if (p_.library.empty()) throw error(TN_ERROR_NOT_FOUND, "has no library: its manifest describes data alone", "");
     path_ = p_.library;
-    if (!digest_.empty()) path_ = verified_.emplace(p_.library, digest_).path();
+    if (!digest_.empty()) try {
+        path_ = verified_.emplace(p_.library, digest_).path();
+      } catch (const Error& e) { throw error(e.code, "cannot be loaded: " + e.message, e.hint); }
     std::string problem = library_problem(path_);
     if (!problem.empty()) {
-      bool absent = problem == "does not exist", foreign = problem.find("built for") != std::string::npos;
-      throw error(absent    ? TN_ERROR_NOT_FOUND
-                  : foreign ? TN_ERROR_ABI_MISMATCH
-                            : TN_ERROR_CORRUPT,
+      bool absent = problem == "does not exist", foreign = problem.find("built for") != std::string::npos,
+           unreadable = problem.starts_with("cannot be read");
+      throw error(absent       ? TN_ERROR_NOT_FOUND
+                  : foreign    ? TN_ERROR_ABI_MISMATCH
+                  : unreadable ? TN_ERROR_IO
+                               : TN_ERROR_CORRUPT,
                   "cannot be loaded: its library " + problem,
-                  foreign ? "install the build of the plugin for this machine" : "install the plugin again");
+                  foreign      ? "install the build of the plugin for this machine"
+                  : unreadable ? "check the rights of the file and of its folder"
+                               : "install the plugin again");
     }
     const TnPlugin* table = entry()();
     if (!table) throw bug("its entry '" TN_PLUGIN_SYMBOL "' returned null");
@@ -94,6 +103,8 @@ class Loader {
   void check_versions(const TnPlugin& t) {
     if (t.size < offsetof(TnPlugin, id))
       throw bug("its table is " + std::to_string(t.size) + " bytes, too small for a version");
+    if (t.size > kMostTableBytes || (t.size > sizeof(TnPlugin) && t.size % sizeof(void*) != 0))
+      throw bug("its table says that it is " + std::to_string(t.size) + " bytes, which no table is");
     if (t.abi_version > TN_ABI_VERSION)
       throw error(TN_ERROR_ABI_MISMATCH,
                   "was built for Tenon ABI " + std::to_string(t.abi_version) + ", this Tenon has ABI " +
@@ -105,11 +116,12 @@ class Loader {
                   "was built for IR vocabulary " + std::to_string(t.ir_vocabulary) + ", this Tenon has vocabulary " +
                       std::to_string(TN_IR_VOCABULARY),
                   "upgrade Tenon, or install a build of the plugin for vocabulary " + std::to_string(TN_IR_VOCABULARY));
-    if (p_.consumes > t.ir_vocabulary)
+    if (int64_t said = std::max(p_.consumes, p_.emits); said > t.ir_vocabulary)
       throw error(TN_ERROR_PLUGIN,
-                  "cannot be used: its manifest consumes IR vocabulary " + std::to_string(p_.consumes) +
-                      ", its library was built with vocabulary " + std::to_string(t.ir_vocabulary),
-                  "the manifest promises what the library cannot know");
+                  "cannot be used: its manifest " + std::string(p_.consumes > t.ir_vocabulary ? "consumes" : "emits") +
+                      " IR vocabulary " + std::to_string(said) + ", its library was built with vocabulary " +
+                      std::to_string(t.ir_vocabulary),
+                  "build the library with the SDK that the manifest was written for");
     struct Row {
       const char* slot;
       bool present;
@@ -125,17 +137,18 @@ class Loader {
 
   void check_identity(const TnPlugin& t) {
     if (t.id != p_.id)
-      throw bug("its library says that it is '" + std::string(t.id) + "'",
+      throw bug("its library says that it is '" + shown_text(t.id) + "'",
                 "the manifest and the library do not belong together");
     if (t.version != p_.version)
-      throw bug("its library has version " + std::string(t.version) + ", its manifest says " + p_.version,
+      throw bug("its library has version " + shown_text(t.version) + ", its manifest says " + p_.version,
                 "install the manifest and the library of one version");
   }
 
   Error error(int32_t code, const std::string& what, const std::string& hint) {
-    return Error(code, "the plugin '" + p_.id + "' " + what, p_.library.empty() ? p_.manifest : p_.library, hint);
+    return Error(code, "the plugin '" + p_.id + "' " + p_.version + " " + what,
+                 p_.library.empty() ? p_.manifest : p_.library, hint);
   }
-  Error bug(const std::string& what, const std::string& hint = "this is a bug of the plugin") {
+  Error bug(const std::string& what, const std::string& hint = "this is a bug of the plugin: ask its vendor") {
     return error(TN_ERROR_PLUGIN, "cannot be used: " + what, hint);
   }
 

@@ -67,7 +67,9 @@ Map ExecuteService::load(const Node& module, const Map& imports, const Map& opti
   Value complete = complete_options(b, plugin.executor->options, options, {"the executor " + plugin.id, {}});
   PluginInstances::Use use = session_.instances().use(plugin, TN_EXECUTOR);
   auto* table = static_cast<const TnExecutor*>(use.table);
-  if (!TN_HAS(table, load)) throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' has no slot load");
+  if (!TN_HAS(table, load))
+    throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' " + plugin.version + " has no slot load",
+                plugin.library, "this is a bug of the plugin: ask its vendor");
   CompileContext context(session_.environment(), module, plugin.id);
   const Node readable = session_.readable(module, plugin, "to run it");
   Value given = b.map_value(imports);

@@ -44,7 +44,8 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
   for (Entry& e : entries_)
     if (e.info->id == plugin.id) {
       if (e.creating)
-        throw Error(TN_ERROR_PLUGIN, "the plugin '" + plugin.id + "' is needed while it is being created", {},
+        throw Error(TN_ERROR_PLUGIN,
+                    "the plugin '" + plugin.id + "' " + plugin.version + " is needed while it is being created", {},
                     "two plugins ask for each other in their create; ask at first use instead");
       return e;
     }
@@ -70,7 +71,10 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
     });
   } catch (const Error& cause) {
     entries_.pop_back();
-    throw Error(cause.code, "the plugin '" + plugin.id + "' could not start: " + cause.message,
+    const bool known = cause.code >= TN_ERROR_INTERNAL && cause.code <= TN_ERROR_UNTRUSTED;
+    throw Error(known ? cause.code : TN_ERROR_PLUGIN,
+                "the plugin '" + plugin.id + "' " + plugin.version +
+                    " could not start: " + (cause.message.empty() ? "it does not say why" : cause.message),
                 cause.where.empty() ? plugin.library : cause.where,
                 cause.hint.empty() ? "ask the plugin's vendor" : cause.hint);
   }
@@ -79,10 +83,10 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
     if (table->capability(e.instance, capability.c_str())) continue;
     destroy(e);
     entries_.pop_back();
-    throw Error(
-        TN_ERROR_PLUGIN,
-        "the plugin '" + plugin.id + "' cannot be used: its manifest provides " + capability + ", its library does not",
-        plugin.library, "this is a bug of the plugin");
+    throw Error(TN_ERROR_PLUGIN,
+                "the plugin '" + plugin.id + "' " + plugin.version + " cannot be used: its manifest provides " +
+                    capability + ", its library does not",
+                plugin.library, "this is a bug of the plugin: ask its vendor");
   }
   return e;
 }
@@ -92,7 +96,9 @@ PluginInstances::Use PluginInstances::use(const PluginInfo& plugin, const char* 
   Entry& e = entry(plugin);
   const void* table = e.capability(capability);
   if (!table)
-    throw Error(TN_ERROR_NOT_FOUND, "the plugin '" + plugin.id + "' does not provide " + capability, plugin.library);
+    throw Error(TN_ERROR_NOT_FOUND,
+                "the plugin '" + plugin.id + "' " + plugin.version + " does not provide " + capability, plugin.library,
+                "ask a plugin whose manifest provides it");
   if (!validation_) return {table, e.instance};
   Validation::Wrapped wrapped = validation_->capability(plugin.id, capability, table, e.instance);
   return {wrapped.table, wrapped.instance};

@@ -273,7 +273,9 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
   Value complete = complete_options(builder_, plugin.executor->options, options, {"the executor " + plugin.id, {}});
   PluginInstances::Use use = instances_->use(plugin, TN_EXECUTOR);
   auto* table = static_cast<const TnExecutor*>(use.table);
-  if (!TN_HAS(table, load)) throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' has no slot load");
+  if (!TN_HAS(table, load))
+    throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin.id + "' " + plugin.version + " has no slot load",
+                plugin.library, "this is a bug of the plugin: ask its vendor");
   Value imports = this->imports(module);
   const Node readable = this->readable(module, plugin, "to run it");
   Value loaded = with_context(module, plugin.id, [&](const TnContext* context) {
@@ -322,7 +324,9 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
       choose_plugin(provider_, frontend, TN_FRONTEND, "a frontend for ." + extension + " files", accepts);
   PluginInstances::Use use = instances_->use(plugin, TN_FRONTEND);
   auto* table = static_cast<const TnFrontend*>(use.table);
-  if (!TN_HAS(table, import)) throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' has no slot import");
+  if (!TN_HAS(table, import))
+    throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' " + plugin.version + " has no slot import",
+                plugin.library, "this is a bug of the plugin: ask its vendor");
   Node empty = builder_.make<ir::Module>({builder_.map({}), builder_.map({}), builder_.map({}), builder_.array({})});
   Value options = builder_.map({});
   Value module = with_context(empty, plugin.id, [&](const TnContext* context) {
@@ -354,7 +358,9 @@ Link Session::link_with(const Node& module, std::string_view linker) {
   const PluginInfo& plugin = linker_plugin(linker);
   PluginInstances::Use use = instances_->use(plugin, TN_LINKER);
   auto* table = static_cast<const TnLinker*>(use.table);
-  if (!TN_HAS(table, link)) throw Error(TN_ERROR_PLUGIN, "the linker '" + plugin.id + "' has no slot link");
+  if (!TN_HAS(table, link))
+    throw Error(TN_ERROR_PLUGIN, "the linker '" + plugin.id + "' " + plugin.version + " has no slot link",
+                plugin.library, "this is a bug of the plugin: ask its vendor");
   auto run = [this, module, use, table, id = plugin.id](const Array& objects, const std::string& output) {
     Value list = objects;
     with_context(module, id, [&](const TnContext* context) {
@@ -386,7 +392,8 @@ Map Session::generate(const Node& module, std::string_view codegen, const Map& o
   PluginInstances::Use use = instances_->use(plugin, TN_CODEGEN);
   auto* table = static_cast<const TnCodegen*>(use.table);
   if (!TN_HAS(table, generate))
-    throw Error(TN_ERROR_PLUGIN, "the code generator '" + plugin.id + "' has no slot generate");
+    throw Error(TN_ERROR_PLUGIN, "the code generator '" + plugin.id + "' " + plugin.version + " has no slot generate",
+                plugin.library, "this is a bug of the plugin: ask its vendor");
   const Node readable = this->readable(module, plugin, "to generate code");
   Value payload = with_context(module, plugin.id, [&](const TnContext* context) {
     return call(

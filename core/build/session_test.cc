@@ -69,6 +69,7 @@ class SessionTest : public testing::Test {
     fake = &fake_;
     PluginInfo p;
     p.id = "fake";
+    p.version = "0.1.0";
     p.provides = {TN_EXECUTOR, TN_CODEGEN};
     p.executor = ExecutorInfo{{{"n", OptionType::kInt, false, Value(3), {}, ""}}};
     p.codegen = CodegenInfo{{"npu"}, {"text"}, {}, Level::kLoop};
@@ -113,9 +114,10 @@ TEST_F(SessionTest, NamesThePluginThatFails) {
             "the executor 'fake' returned an integer, not a map of functions");
   provider_.plugins_[0].provides.push_back("com.vendor.thing/1");
   Session other(provider_);
-  EXPECT_EQ(failure([&] { other.load(module(), "fake", {}); }),
-            "the plugin 'fake' cannot be used: its manifest provides com.vendor.thing/1, its library does not; this is "
-            "a bug of the plugin");
+  EXPECT_EQ(
+      failure([&] { other.load(module(), "fake", {}); }),
+      "the plugin 'fake' 0.1.0 cannot be used: its manifest provides com.vendor.thing/1, its library does not; this is "
+      "a bug of the plugin: ask its vendor");
   EXPECT_EQ(failure([&] { s.register_function("f", Value(3)); }),
             "the external function 'f' is an integer, not a function");
 }
@@ -156,7 +158,7 @@ TEST_F(SessionTest, APluginThatNeedsItselfGetsNothing) {
   fake_.needs = "fake:tenon.executor/1";
   s.load(module(), "fake", {});
   EXPECT_FALSE(fake_.had_service);
-  EXPECT_EQ(s.take_diagnostics()[0].message, "the plugin 'fake' is needed while it is being created");
+  EXPECT_EQ(s.take_diagnostics()[0].message, "the plugin 'fake' 0.1.0 is needed while it is being created");
 }
 
 }  // namespace

@@ -140,7 +140,8 @@ Node PassManager::run_pass(const Stage& stage, const Node& given_module, std::ve
     Node after;
     if (pass.level == Level::kModule) {
       if (!TN_HAS(code.table, run_module))
-        throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_module, which passes of level module need");
+        throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_module, which passes of level module need", {},
+                    bug_hint(pass));
       Node given = known_module(b, module, known);
       Value result = call_plugin(pass, [&](TnValue* ret) {
         return code.table->run_module(code.instance, context.c(), pass.name.c_str(), given.get(), options.ptr(), ret);
@@ -151,8 +152,10 @@ Node PassManager::run_pass(const Stage& stage, const Node& given_module, std::ve
       after = as_node(result).same_as(given) ? module : as_node(result);
     } else {
       if (!TN_HAS(code.table, run_function))
-        throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_function, which passes of level " +
-                                         std::string(level_name(pass.level)) + " need");
+        throw Error(TN_ERROR_PLUGIN,
+                    "its plugin has no slot run_function, which passes of level " +
+                        std::string(level_name(pass.level)) + " need",
+                    {}, bug_hint(pass));
       after = map_functions(b, pass, module, [&](const std::string& name, const Node& function) {
         try {
           Node given = known(function);
