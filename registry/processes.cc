@@ -20,8 +20,7 @@ std::string absolute(const std::string& path) {
 }  // namespace
 
 RegistryPlace Registry::place() const {
-  RegistryPlace place{dirs_, installation_, absolute(options_.config), absolute(options_.policy),
-                      options_.use};
+  RegistryPlace place{dirs_, installation_, absolute(options_.config), absolute(options_.policy), options_.use};
   for (SearchDir& dir : place.dirs) dir.path = absolute(dir.path);
   return place;
 }
@@ -109,6 +108,9 @@ std::unique_ptr<PluginStandIn> Registry::stand_in(const PluginInfo& plugin, cons
 CallObserver* Registry::calls() { return in_worker_ ? nullptr : quarantine().calls(); }
 
 Standing Registry::standing(const PluginInfo& plugin) { return quarantine().standing(plugin); }
-Standing Registry::probe(const PluginInfo& plugin) { return quarantine().probe(plugin); }
+Standing Registry::probe(const PluginInfo& plugin) {
+  require_admitted(plugin);
+  return quarantine().probe(plugin);
+}
 
 }  // namespace tenon

@@ -1,5 +1,6 @@
 #include "registry/worker/serve.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <mutex>
 #include <new>
 #include <set>
+#include <utility>
 
 #include "build/session.h"
 #include "ir/ir_table.h"
@@ -20,6 +22,7 @@
 #include "registry/worker/exchange.h"
 #include "registry/worker/slots.h"
 #include "registry/worker/surroundings.h"
+#include "registry/worker/tables.h"
 #include "registry/worker/untouched.h"
 #include "registry/worker/wire.h"
 
@@ -65,6 +68,12 @@ class RunningCalls : public CallObserver {
  private:
   Control* control_;
 };
+
+// The worker itself starts none.
+bool has_children() {
+  siginfo_t info{};
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
 
 // Knows where the code of every plugin lies that is opened here, for the note that a crash leaves.
 class WatchedRegistry : public Registry {
@@ -155,6 +164,7 @@ class Server {
     }
     only_here();
     std::vector<std::string> changed = before.restore();
+    for (std::string& c : std::exchange(changes_, {})) changed.push_back(std::move(c));
     std::vector<Value> changes;
     for (const std::string& c : changed) changes.push_back(b_.string(c));
     if (session_ && !strict)
@@ -203,8 +213,16 @@ class Server {
     exchange_->declare_kinds = [this] { session_->kinds().declare(); };
     answer(
         [&]() -> Value {
-          for (const std::string& capability : plugin_.provides) session_->instances().use(plugin_, capability.c_str());
+          for (const std::string& capability : plugin_.provides) {
+            const void* table = session_->instances().use(plugin_, capability.c_str()).table;
+            if (!request.trial || !capability.starts_with("tenon.")) continue;
+            if (std::string problem = table_problem(capability, table); !problem.empty())
+              throw Error(TN_ERROR_PLUGIN,
+                          "the plugin '" + plugin_.id + "' " + plugin_.version + " cannot be used: " + problem,
+                          plugin_.library, "this is a bug of the plugin: ask its vendor");
+          }
           if (request.trial) session_->instances().destroy_all();
+          if (request.trial && has_children()) changes_.emplace_back("started a child");
           return {};
         },
         true);
@@ -288,6 +306,7 @@ class Server {
   PluginInfo plugin_;
   std::set<std::string> told_;  // ids of plugins that the host knows to be loaded here
   Value target_;
+  std::vector<std::string> changes_;  // that a trial found beside those of the surroundings
 };
 
 }  // namespace

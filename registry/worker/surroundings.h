@@ -1,11 +1,15 @@
-// What a library must leave as it was in the process that loads it: rounding, locale, folder, signals, descriptors.
+// What a library must leave as it was in the process that loads it: rounding, locale, folder, signals, timers,
+// the mask of new files, descriptors.
 #ifndef TENON_REGISTRY_WORKER_SURROUNDINGS_H
 #define TENON_REGISTRY_WORKER_SURROUNDINGS_H
 
 #include <signal.h>
+#include <sys/types.h>
 
+#include <array>
 #include <cfenv>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tenon::worker {
@@ -22,7 +26,10 @@ class Surroundings {
   fenv_t float_environment_;
   std::string locale_, folder_;
   sigset_t mask_;
-  std::vector<struct sigaction> handlers_;
+  std::vector<struct sigaction> handlers_;  // of signal 1 and up
+  bool timer_;
+  mode_t file_mask_;
+  std::array<std::pair<dev_t, ino_t>, 3> standard_files_;
 };
 
 }  // namespace tenon::worker

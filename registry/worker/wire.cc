@@ -22,11 +22,11 @@ Array OpenRequest::to_array(const Builder& b) const {
   return b.array({b.string(plugin.id), b.string(plugin.version), b.string(plugin.manifest), b.string(plugin.library),
                   texts_value(b, plugin.provides), b.array(dirs), b.string(place.installation), b.string(place.config),
                   b.string(plugin.origin), b.string(plugin.digest), b.string(place.policy), texts_value(b, place.use),
-                  Value(trial)});
+                  Value(trial), Value(plugin.consumes), Value(plugin.emits)});
 }
 
 OpenRequest OpenRequest::from(const Array& m) {
-  if (m.size() != 13) throw Error(TN_ERROR_CORRUPT, "the host's first message is not of this version");
+  if (m.size() != 15) throw Error(TN_ERROR_CORRUPT, "the host's first message is not of this version");
   OpenRequest r;
   auto text = [&](size_t i) { return std::string(m[i].as_string()); };
   r.plugin.id = text(0);
@@ -47,6 +47,8 @@ OpenRequest OpenRequest::from(const Array& m) {
   r.place.policy = text(10);
   r.place.use = texts_of(m[11]);
   r.trial = m[12].as_bool();
+  r.plugin.consumes = m[13].as_int();
+  r.plugin.emits = m[14].as_int();
   return r;
 }
 
