@@ -137,10 +137,10 @@ class Loader {
 
   void check_identity(const TnPlugin& t) {
     if (t.id != p_.id)
-      throw bug("its library says that it is '" + shown_text(t.id) + "'",
+      throw bug("its library says that it is '" + shortened(t.id, 200) + "'",
                 "the manifest and the library do not belong together");
     if (t.version != p_.version)
-      throw bug("its library has version " + shown_text(t.version) + ", its manifest says " + p_.version,
+      throw bug("its library has version " + shortened(t.version, 200) + ", its manifest says " + p_.version,
                 "install the manifest and the library of one version");
   }
 

@@ -10,6 +10,7 @@
 
 #include "diag/files.h"
 #include "diag/suggest.h"
+#include "diag/utf8.h"
 #include "registry/describe.h"
 #include "registry/package/doctor.h"
 #include "registry/package/store.h"
@@ -39,8 +40,13 @@ struct Request {
 
 Package read_any_package(const Request& r, const std::string& path) {
   std::error_code error;
-  if (fs::is_directory(path, error)) return read_sealed_folder(r.b, path, true);
-  return read_package(r.b, read_file(path), path);
+  if (fs::is_directory(path, error)) {
+    if (!fs::exists(path + "/" + kSealFile, error))
+      throw Error(TN_ERROR_ARGUMENT, "this folder has no seal.json: it is not that of a package", path,
+                  "make a package of it: tenon plugin pack " + path);
+    return read_sealed_folder(r.b, path, true);
+  }
+  return read_package(r.b, read_regular_file(path), path);
 }
 
 std::string base_name(const std::string& path) { return fs::path(path).filename().string(); }
@@ -75,7 +81,8 @@ void write_private(const std::string& path, const std::string& text) {
   if (fd >= 0 && !written) ::unlink(path.c_str());  // a part of a key would be in the way of the next try
   if (!written)
     throw Error(TN_ERROR_IO, "cannot write the key: " + std::string(std::strerror(reason)), path,
-                reason == EEXIST ? "a key is never written over; give another name" : "");
+                reason == EEXIST ? "a key is never written over; give another name"
+                                 : "check the rights of the folder, and that it is there");
 }
 
 Value keygen(const Request& r) {
@@ -87,12 +94,22 @@ Value keygen(const Request& r) {
       throw Error(TN_ERROR_ARGUMENT, "a successor is named by the private key, and this is a public one", old);
     if (vendor.empty()) vendor = chain[0].vendor;
   }
-  if (vendor.empty() || vendor.find('\n') != std::string::npos)
-    throw Error(TN_ERROR_ARGUMENT, "a key needs the name of its vendor, as the manifests say it", {}, "--vendor NAME");
+  if (vendor.empty() || shortened(vendor, 200) != vendor)
+    throw Error(TN_ERROR_ARGUMENT,
+                "a key needs the name of its vendor, as the manifests say it: one short line of text", {},
+                "--vendor NAME");
   const std::string today = today_utc();
   if (expires.empty()) expires = std::to_string(std::stoi(today.substr(0, 4)) + 2) + today.substr(4);
   if (expires.ends_with("02-29")) expires = expires.substr(0, 8) + "28";
-  if (!is_date(expires)) throw Error(TN_ERROR_ARGUMENT, "'" + expires + "' is no date", {}, "write it as 2028-11-20");
+  if (!is_date(expires))
+    throw Error(TN_ERROR_ARGUMENT, "'" + shortened(expires, 200) + "' is no date", {}, "write it as 2028-11-20");
+  if (expires < today)
+    throw Error(TN_ERROR_ARGUMENT, "a key that expired on " + expires + " would sign nothing", {},
+                "give a date to come, such as 2028-11-20");
+  std::error_code error;
+  if (fs::exists(output + ".pub", error))
+    throw Error(TN_ERROR_IO, "cannot write the key: File exists", output + ".pub",
+                "a key is never written over; give another name");
   Key key = make_key(vendor, today, expires);
   if (!chain.empty()) name_successor(chain[0], key);
   chain.insert(chain.begin(), key);
@@ -107,7 +124,7 @@ Value keygen(const Request& r) {
 
 Value sign(const Request& r) {
   const std::string file = r.text("file"), detached = r.text("detached");
-  Package p = read_package(r.b, read_file(file), file);
+  Package p = read_package(r.b, read_regular_file(file), file);
   KeyChain keys = read_keys(r.text("key"));
   if (keys[0].vendor != p.seal.vendor)
     throw Error(TN_ERROR_UNTRUSTED,
@@ -120,7 +137,7 @@ Value sign(const Request& r) {
                 keys[0].successor.empty() ? "make a new one: tenon plugin keygen --successor-of KEY"
                                           : "sign with its successor " + key_name(keys[0].successor));
   Signature signature = detached.empty() ? sign_bytes(p.seal_bytes, keys)
-                                         : attach_signature(p.seal_bytes, read_file(detached), keys, detached);
+                                         : attach_signature(p.seal_bytes, read_regular_file(detached), keys, detached);
   write_file(file, with_signature(p, signature));
   return r.b.map({{"file", r.string(file)}, {"key", r.string(keys[0].public_hex)}, {"digest", r.string(p.digest)}});
 }
@@ -212,7 +229,7 @@ std::string chosen_store(const Request& r) {
 
 Value install(const Request& r) {
   const std::string file = r.text("file");
-  Package p = read_package(r.b, read_file(file), file);
+  Package p = read_package(r.b, read_regular_file(file), file);
   check_host(p.seal, TENON_VERSION, file);
   std::string because = admit_package(r.registry.policy(), p, today_utc());
   const std::string store = chosen_store(r);

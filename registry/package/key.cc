@@ -163,7 +163,11 @@ bool is_date(std::string_view s) {
   for (size_t i = 0; i < s.size(); ++i)
     if (i != 4 && i != 7 && (s[i] < '0' || s[i] > '9')) return false;
   std::string_view month = s.substr(5, 2), day = s.substr(8, 2);
-  return month >= "01" && month <= "12" && day >= "01" && day <= "31";
+  const bool leap = std::stoi(std::string(s.substr(0, 4))) % 4 == 0;
+  const std::string_view last = month == "02"                                                      ? leap ? "29" : "28"
+                                : month == "04" || month == "06" || month == "09" || month == "11" ? "30"
+                                                                                                   : "31";
+  return month >= "01" && month <= "12" && day >= "01" && day <= last;
 }
 
 Key make_key(const std::string& vendor, const std::string& created, const std::string& expires) {
@@ -190,7 +194,7 @@ KeyChain parse_keys(const std::string& text, const std::string& file) {
 }
 
 KeyChain read_keys(const std::string& file) {
-  KeyChain keys = parse_keys(read_file(file), file);
+  KeyChain keys = parse_keys(read_regular_file(file), file);
   struct stat status;
   if (!keys[0].secret.empty() && ::stat(file.c_str(), &status) == 0 && (status.st_mode & 077) != 0)
     throw Error(TN_ERROR_UNTRUSTED, "the private key can be read by others", file, "chmod 600 " + file);

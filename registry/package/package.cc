@@ -5,6 +5,7 @@
 
 #include "diag/files.h"
 #include "diag/sha256.h"
+#include "diag/utf8.h"
 #include "registry/package/doctor.h"
 #include "registry/package/elf_image.h"
 #include "tenon/kinds.h"
@@ -35,7 +36,7 @@ std::vector<std::string> files_below(const std::string& folder) {
                   "names are letters, digits, '.', '_', '+' and '-', not beginning with '.'; paths at most 100 bytes");
     out.push_back(path);
   }
-  if (error) throw Error(TN_ERROR_IO, "cannot read the folder: " + error.message(), folder);
+  if (error) throw Error(TN_ERROR_IO, "cannot read the folder: " + error.message(), folder, "check its rights");
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -67,6 +68,24 @@ void check_file(const SealedFile& f, std::string_view bytes, const std::string& 
                 where, "get the package again from its vendor, and install it again");
 }
 
+// What lies in a sealed folder and is not sealed is nobody's.
+void refuse_others(const Seal& seal, const std::string& folder) {
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    const std::string path = it->path().lexically_relative(folder).string();
+    std::error_code ignored;
+    const fs::file_type type = it->symlink_status(ignored).type();
+    const bool sealed = path == kSealFile || path == kSignatureFile || seal.find(path);
+    if (type == fs::file_type::directory ? seal.has_below(path) : sealed && type == fs::file_type::regular) continue;
+    throw Error(TN_ERROR_CORRUPT,
+                sealed ? "the file " + path + " is not a regular file"
+                       : "the folder holds " + shortened(path, 200) + ", which its seal does not list",
+                folder, "remove the folder and install the package again");
+  }
+  if (error) throw Error(TN_ERROR_IO, "cannot read the folder: " + error.message(), folder, "check its rights");
+}
+
 // The parts that archives and folders share; `files` are those of the seal.
 void read_identity(const Builder& b, Package& p, const std::string& manifest, const std::string& manifest_path) {
   p.digest = digest_text(sha256(p.seal_bytes));
@@ -96,7 +115,7 @@ std::string pack_folder(const Builder& b, const std::string& folder, const std::
   if (!plugin.library.empty()) {
     Diagnosis d = diagnose_library(plugin.library);
     for (const Finding& f : d.findings)  // what this machine lacks, another may have
-      if (f.error.code && f.error.code != TN_ERROR_NOT_FOUND)
+      if (f.error.code && (f.error.code != TN_ERROR_NOT_FOUND || f.check == "file"))
         throw Error(f.error.code, "cannot pack the plugin '" + plugin.id + "': its library " + f.error.message,
                     plugin.library, f.error.hint);
     if (!d.sdk.empty()) seal.sdk = d.sdk;
@@ -110,7 +129,7 @@ std::string pack_folder(const Builder& b, const std::string& folder, const std::
   }
   std::vector<std::string> contents;
   std::vector<std::string> paths = files_below(folder);
-  for (const std::string& path : paths) contents.push_back(read_file(folder + "/" + path));
+  for (const std::string& path : paths) contents.push_back(read_regular_file(folder + "/" + path));
   ArchiveFiles files;
   for (size_t i = 0; i < paths.size(); ++i) {
     seal.files.push_back({paths[i], digest_text(sha256(contents[i])), static_cast<int64_t>(contents[i].size())});
@@ -157,25 +176,27 @@ Package read_package(const Builder& b, std::string archive, const std::string& f
 Package read_sealed_folder(const Builder& b, const std::string& folder, bool with_library) {
   Package p;
   p.file = folder;
-  p.seal_bytes = read_file(folder + "/" + kSealFile);
+  p.seal_bytes = read_regular_file(folder + "/" + kSealFile);
   p.seal = parse_seal(b, p.seal_bytes, folder + "/" + kSealFile);
   std::error_code error;
-  if (fs::exists(folder + "/" + kSignatureFile, error)) p.signature_bytes = read_file(folder + "/" + kSignatureFile);
+  if (fs::exists(folder + "/" + kSignatureFile, error))
+    p.signature_bytes = read_regular_file(folder + "/" + kSignatureFile);
   std::string manifest;
   for (const SealedFile& f : p.seal.files) {
     if (!with_library && f.path == p.seal.library) continue;
-    std::string bytes = read_file(folder + "/" + f.path);
+    std::string bytes = read_regular_file(folder + "/" + f.path);
     check_file(f, bytes, folder + "/" + f.path);
     if (f.path == "manifest.yaml") manifest = std::move(bytes);
   }
+  refuse_others(p.seal, folder);
   read_identity(b, p, manifest, folder + "/manifest.yaml");
   return p;
 }
 
 PluginInfo read_sealed_manifest(const Builder& b, const std::string& folder) {
-  const std::string seal_bytes = read_file(folder + "/" + kSealFile), path = folder + "/manifest.yaml";
+  const std::string seal_bytes = read_regular_file(folder + "/" + kSealFile), path = folder + "/manifest.yaml";
   Seal seal = parse_seal(b, seal_bytes, folder + "/" + kSealFile);
-  const std::string manifest = read_file(path);
+  const std::string manifest = read_regular_file(path);
   check_file(*seal.find("manifest.yaml"), manifest, path);
   ManifestResult r = parse_manifest(b, manifest, path);
   raise(r.complaints, "tenon check " + path);

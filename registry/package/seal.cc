@@ -33,6 +33,12 @@ const SealedFile* Seal::find(std::string_view path) const {
   return nullptr;
 }
 
+bool Seal::has_below(std::string_view folder) const {
+  for (const SealedFile& f : files)
+    if (f.path.size() > folder.size() && f.path.starts_with(folder) && f.path[folder.size()] == '/') return true;
+  return false;
+}
+
 std::string this_platform() {
 #if defined(__x86_64__)
   return "linux-x86_64";

@@ -25,6 +25,8 @@ struct Seal {
   std::vector<SealedFile> files;  // sorted by path; without seal.json and seal.sig
 
   const SealedFile* find(std::string_view path) const;
+  // Whether a file lies below the folder of this path.
+  bool has_below(std::string_view folder) const;
 };
 
 inline constexpr const char* kSealFile = "seal.json";

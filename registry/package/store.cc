@@ -21,9 +21,9 @@ namespace {
 
 Error io(const std::string& what, const std::string& path, int reason) {
   return Error(TN_ERROR_IO, what + ": " + std::strerror(reason), path,
-               reason == ENOSPC   ? "free some space"
-               : reason == EACCES ? "check the rights of the folder, or use a store of your own: TENON_STORE"
-                                  : "");
+               reason == ENOSPC || reason == EDQUOT
+                   ? "free some space, or use a store elsewhere: TENON_STORE"
+                   : "check the folder and its rights, or use a store of your own: TENON_STORE");
 }
 
 struct Descriptor {
@@ -63,7 +63,9 @@ void remove_tree(const std::string& folder) {
 class StoreLock {
  public:
   explicit StoreLock(const std::string& store) : lock_{-1} {
-    make_directories(store);
+    std::error_code error;
+    fs::create_directories(store, error);
+    if (error) throw io("cannot make the store", store, error.value());
     const std::string file = store + "/.lock";
     lock_.fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (lock_.fd < 0) throw io("cannot lock the store", file, errno);

@@ -81,7 +81,10 @@ std::string admit_package(const Policy& policy, const Package& package, const st
     return "signed by " + signer + (&key == &keys[0] ? "" : ", successor of key " + key_name(key.public_hex)) +
            ", trusted in " + files_of(policy);
   }
-  throw refused(p, "it is signed by " + signer + ", and " + files_of(policy) + " does not trust that key",
+  throw refused(p,
+                "it is signed by " + signer + ", and " +
+                    (policy.files.empty() ? "without a trust policy this machine does not trust that key"
+                                          : files_of(policy) + " does not trust that key"),
                 "when the key is the vendor's: tenon plugin trust allow KEY.pub");
 }
 
@@ -97,7 +100,7 @@ std::string admit_unsealed(const Policy& policy, const PluginInfo& p) {
     return "its folder is in TENON_PLUGIN_PATH (dev: environment)";
   if (policy.allows_dev(std::filesystem::absolute(folder).string()))
     return "it lies below a 'dev' folder of the trust policy";
-  throw refused(p, "it is not sealed, and " + files_of(policy) + " admits no unsealed plugin there",
+  throw refused(p, "it is not sealed, and " + files_of(policy) + " admits " + "no unsealed plugin there",
                 "install its package, or as a developer: tenon plugin trust allow " + folder);
 }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "diag/files.h"
+#include "diag/utf8.h"
 #include "registry/package/key.h"
 
 namespace tenon {
@@ -20,6 +21,12 @@ namespace {
 bool is_digest(const std::string& s) {
   return s.starts_with("sha256:") && s.size() == 7 + 64 &&
          s.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
+}
+
+void refuse_wrong_digest(const std::string& s) {
+  if (s.starts_with("sha256:"))
+    throw Error(TN_ERROR_ARGUMENT, "'" + shortened(s, 200) + "' is no digest of a package", {},
+                "write sha256: and 64 hex digits, as tenon plugin verify shows it");
 }
 
 void add(std::vector<std::string>& list, const std::string& item) {
@@ -47,6 +54,7 @@ std::string allow(Policy& p, const std::string& subject) {
     add(p.dev, folder);
     return "loads unsealed plugins below " + folder;
   }
+  refuse_wrong_digest(subject);
   KeyChain keys = keys_of(subject, "; vendors and ids are trusted by their keys");
   auto vendor =
       std::find_if(p.vendors.begin(), p.vendors.end(), [&](const auto& v) { return v.name == keys[0].vendor; });
@@ -66,8 +74,10 @@ std::string deny(Policy& p, const std::string& subject, const std::string& reaso
     d = {"id", subject.substr(3), reason, ""};
   else if (fs::is_directory(subject, error))
     d = {"path", fs::canonical(subject).string(), reason, ""};
-  else
+  else {
+    refuse_wrong_digest(subject);
     d.value = keys_of(subject, ", or vendor:NAME, or id:NAME")[0].public_hex;
+  }
   if (d.value.empty())
     throw Error(TN_ERROR_ARGUMENT, "'" + subject + "' names nobody", {}, "write " + subject + "NAME");
   p.deny.push_back(d);
@@ -121,7 +131,14 @@ std::string edit_policy(const Builder& b, const std::string& file, const PolicyE
     done = use(policy, edit.subject);
   else
     throw Error(TN_ERROR_ARGUMENT, "trust has no command '" + edit.command + "'", {}, "allow, deny, use or show");
-  write_file(file, head + policy_text(policy));
+  const std::string text = head + policy_text(policy);
+  try {
+    parse_policy(b, text, file);
+  } catch (const Error& e) {  // what nobody could read again is not written
+    throw Error(TN_ERROR_ARGUMENT, "the trust policy cannot say that: " + e.message, file,
+                "it was not changed; name a key's file, sha256:DIGEST, a folder, vendor:NAME or id:NAME");
+  }
+  write_file(file, text);
   ::chmod(file.c_str(), 0644);
   return done;
 }

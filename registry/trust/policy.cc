@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -23,6 +25,29 @@ bool is_hex(std::string_view s, size_t digits) {
 }
 bool is_digest(std::string_view s) { return s.starts_with("sha256:") && is_hex(s.substr(7), 64); }
 
+bool is_id(std::string_view s) {
+  return !s.empty() && s.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string_view::npos;
+}
+
+// What a denial may name: what could never be met would deny nothing.
+bool is_denied_thing(std::string_view kind, std::string_view value) {
+  return kind == "key"      ? is_hex(value, 64)
+         : kind == "digest" ? is_digest(value)
+         : kind == "id"     ? is_id(value)
+         : kind == "path"   ? value.starts_with('/')
+                            : !value.empty();
+}
+
+bool is_choice(std::string_view s) {
+  if (s.starts_with("sha256:")) return s.size() >= 7 + 8 && is_hex(s.substr(7), s.size() - 7);
+  return !s.empty() && s[0] >= '0' && s[0] <= '9' &&
+         s.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-+_") ==
+             std::string_view::npos;
+}
+bool is_plain_version(std::string_view s) {
+  return !s.empty() && s.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 class PolicyReader {
  public:
   PolicyReader(const Builder& b, const std::string& file) : r_(b, file) {}
@@ -40,8 +65,8 @@ class PolicyReader {
         return s.starts_with('/') || s == "command-line" || s == "environment";
       });
       if (const Yaml* deny = top.find("deny")) read_denials(*deny);
-      p_.use = texts_of(top, "use");
-      p_.runtimes = texts_of(top, "runtimes");
+      p_.use = texts_of(top, "use", "a version such as 1.2.0 or sha256:DIGEST", is_choice);
+      p_.runtimes = texts_of(top, "runtimes", "a version such as 12.4", is_plain_version);
       p_.locked = r_.boolean(top, "locked", false);
     }
     raise(r_.complaints(), "correct the trust policy; until then nothing is trusted");
@@ -58,13 +83,15 @@ class PolicyReader {
     return out;
   }
 
-  std::map<std::string, std::string> texts_of(const Yaml& map, const char* key) {
+  std::map<std::string, std::string> texts_of(const Yaml& map, const char* key, const std::string& form,
+                                              bool (*accepts)(std::string_view)) {
     std::map<std::string, std::string> out;
     const Yaml* node = map.find(key);
     if (!node || node->is_null()) return out;
     if (!node->is_map()) r_.complain(*node, "'" + std::string(key) + "' is a map, not " + yaml_kind(*node));
     for (const auto& [name, value] : node->entries) {
-      if (!value.is_scalar()) r_.complain(value, "'" + name.text + "' takes a version, not " + yaml_kind(value));
+      if (!value.is_scalar() || !accepts(value.text))
+        r_.complain(value, "'" + name.text + "' takes " + form + ", not " + yaml_kind(value));
       if (!out.emplace(name.text, value.text).second)
         r_.complain(name, "'" + name.text + "' comes twice in '" + key + "'", {}, TN_ERROR_DUPLICATE);
     }
@@ -91,10 +118,8 @@ class PolicyReader {
       for (const char* kind : kDenials)
         if (item.find(kind)) {
           std::string value = r_.text(item, kind);
-          bool right = std::string_view(kind) == "key"      ? is_hex(value, 64)
-                       : std::string_view(kind) == "digest" ? is_digest(value)
-                                                            : !value.empty();
-          if (!right) r_.complain(item, "'" + value + "' is no " + kind);
+          if (!is_denied_thing(kind, value))
+            r_.complain(item, "'" + value + "' is no " + (std::string_view(kind) == "path" ? "absolute folder" : kind));
           p_.deny.push_back({kind, value, r_.text(item, "reason"), r_.where(item)});
           any = true;
         }
@@ -108,7 +133,14 @@ class PolicyReader {
 
 std::string quoted(const std::string& s) {
   std::string out = "\"";
-  for (char c : s) out += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  for (char c : s) {
+    char code[8];
+    std::snprintf(code, sizeof code, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += code;
+    else
+      out += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  }
   return out + "\"";
 }
 
@@ -142,7 +174,7 @@ bool Policy::allows_dev(std::string_view what) const {
 }
 
 PolicyPlaces policy_places(const std::string& override_user) {
-  PolicyPlaces places{"/etc/tenon/trust.yaml", override_user, getauxval(AT_SECURE) != 0};
+  PolicyPlaces places{"/etc/tenon/trust.yaml", override_user, getauxval(AT_SECURE) != 0, !override_user.empty()};
   if (places.privileged) {
     places.user.clear();
     return places;
@@ -157,6 +189,10 @@ PolicyPlaces policy_places(const std::string& override_user) {
   else if (home && *home == '/')
     places.user = std::string(home) + "/.config/tenon/trust.yaml";
   return places;
+}
+
+Policy parse_policy(const Builder& b, const std::string& text, const std::string& file) {
+  return PolicyReader(b, file).read(parse_yaml(text, file));
 }
 
 Policy read_policy_file(const Builder& b, const std::string& file) {
@@ -178,11 +214,17 @@ Policy read_policy_file(const Builder& b, const std::string& file) {
   }
 }
 
+// A link to nothing, or a folder that may not be searched, is not the same as no policy.
+bool is_there(const std::string& file) {
+  struct stat status;
+  return ::lstat(file.c_str(), &status) == 0 || errno != ENOENT;
+}
+
 Policy read_policy(const Builder& b, const PolicyPlaces& places) {
   Policy policy;
-  std::error_code error;
-  if (fs::exists(places.site, error)) policy = read_policy_file(b, places.site);
-  if (policy.locked || places.privileged || places.user.empty() || !fs::exists(places.user, error)) return policy;
+  if (is_there(places.site)) policy = read_policy_file(b, places.site);
+  if (policy.locked || places.privileged || places.user.empty()) return policy;
+  if (!is_there(places.user) && !places.named) return policy;
   merge(policy, read_policy_file(b, places.user));
   return policy;
 }

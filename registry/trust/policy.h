@@ -40,6 +40,7 @@ inline constexpr const char* kDenials[] = {"id", "vendor", "key", "digest", "pat
 struct PolicyPlaces {
   std::string site, user;   // files; the user's is "" where there is none
   bool privileged = false;  // the program runs with another user's rights
+  bool named = false;       // the user's was named on the command line or by the program: it must be there
 };
 // `override_user` instead of the user's own file, as TENON_TRUST is; neither counts in a privileged program.
 PolicyPlaces policy_places(const std::string& override_user);
@@ -47,6 +48,7 @@ PolicyPlaces policy_places(const std::string& override_user);
 // Throws what is wrong with a file: then nothing is trusted. A file that others may write is refused.
 Policy read_policy(const Builder& b, const PolicyPlaces& places);
 Policy read_policy_file(const Builder& b, const std::string& file);
+Policy parse_policy(const Builder& b, const std::string& text, const std::string& file);
 // As it is written into a file.
 std::string policy_text(const Policy& policy);
 

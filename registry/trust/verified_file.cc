@@ -30,7 +30,7 @@ struct Descriptor {
 };
 
 Error io(const char* what, const std::string& file) {
-  return Error(TN_ERROR_IO, std::string(what) + ": " + std::strerror(errno), file);
+  return Error(TN_ERROR_IO, std::string(what) + ": " + std::strerror(errno), file, "install the package again");
 }
 
 std::string digest_of(int fd, const std::string& file) {
@@ -65,10 +65,11 @@ int sealed_copy(int from, const std::string& file) {
 }  // namespace
 
 VerifiedFile::VerifiedFile(const std::string& file, const std::string& digest) {
-  Descriptor opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+  Descriptor opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   struct stat status;
   if (opened.fd < 0 || ::fstat(opened.fd, &status) != 0) throw io("cannot open the library", file);
-  if (!S_ISREG(status.st_mode)) throw Error(TN_ERROR_CORRUPT, "the library is not a regular file", file);
+  if (!S_ISREG(status.st_mode))
+    throw Error(TN_ERROR_CORRUPT, "the library is not a regular file", file, "install the package again");
   bool only_root = status.st_uid == 0 && ::geteuid() != 0 && (status.st_mode & 022) == 0;
   if (!only_root)
     opened.fd = [&] {
