@@ -23,6 +23,20 @@ TEST_F(FaultMatrix, Files) {
     ::mkfifo((w.plugin(manifest_text(), "") + "/" + kId + ".so").c_str(), 0600);
     w.load();
   });
+  // A host that asks what was already tried must not wait for a pipe, nor read a device to its end.
+  auto probed = [&](const std::string& cause, const std::string& label,
+                    const std::function<void(const std::string&)>& make) {
+    expect(cause, "probed: " + label, [&](World& w) {
+      w.probe = true;
+      make(w.plugin(manifest_text(), "") + "/" + kId + ".so");
+      w.session([](const TnCompiler* c, TnSession* s) { call([&](TnValue* ret) { return c->plugins(s, ret); }); });
+      w.load();
+    });
+  };
+  probed("not a file", "a folder", [](const std::string& path) { fs::create_directories(path); });
+  probed("not a file", "a pipe", [](const std::string& path) { ::mkfifo(path.c_str(), 0600); });
+  probed("not a file", "a device", [](const std::string& path) { fs::create_symlink("/dev/zero", path); });
+  probed("library absent", "none", [](const std::string&) {});
   expect("library empty", "no byte", [](World& w) {
     w.plugin(manifest_text(), "");
     w.write(std::string("plugins/") + kId + "/" + kId + ".so", "");
@@ -90,6 +104,23 @@ TEST_F(FaultMatrix, Tables) {
   for (uint64_t slot : {16u, 24u, 32u, 40u, 48u})
     library("slot missing", "null at " + std::to_string(slot),
             [&](ElfPatch& p) { p.null_pointer(table_of(p) + slot); });
+  for (uint64_t size : {uint64_t{57}, uint64_t{1} << 20, ~uint64_t{0}})
+    library("table too large", std::to_string(size), [&](ElfPatch& p) { p.at<uint64_t>(table_of(p)) = size; });
+  for (const char* vocabulary : {"{consumes: 99}", "{emits: 99}", "{consumes: 1, emits: 9223372036854775807}"})
+    manifest("vocabulary promised", manifest_text(std::string("vocabulary: ") + vocabulary + "\n"));
+  auto table = [&](const std::string& cause, const std::string& fault) {
+    expect(cause, fault, [&](World& w) {
+      w.probe = true;
+      ::setenv("TENON_TEST_TABLE", fault.c_str(), 1);
+      w.plugin(manifest_with("[com.acme.thing/1]", "[tenon.pass/1]") +
+               "passes: [{name: p, level: loop, summary: s}]\n");
+      w.load();
+    });
+  };
+  for (const char* fault : {"low", "odd", "unmapped"}) table("capability's table nowhere", fault);
+  for (const char* fault : {"0", "7", "8", "23", "1048576", "18446744073709551615"})
+    table("capability's table of no size", fault);
+  for (const char* fault : {"data", "wild"}) table("capability's slot is no code", fault);
   for (uint32_t abi : {2u, 3u, 999u, 0xffffffffu})
     library("newer ABI", std::to_string(abi), [&](ElfPatch& p) { p.at<uint32_t>(table_of(p) + 8) = abi; });
   library("ABI 0", "0", [](ElfPatch& p) { p.at<uint32_t>(table_of(p) + 8) = 0; });
@@ -105,6 +136,12 @@ TEST_F(FaultMatrix, Tables) {
     w.plugin();
     w.load();
   });
+  for (const char* code : {"0", "-5", "9999"})
+    expect("create fails with a strange code", code, [&](World& w) {
+      ::setenv("TENON_TEST_CREATE_CODE", code, 1);
+      w.plugin();
+      w.load();
+    });
   expect("create fails without a word", "-1", [](World& w) {
     ::setenv("TENON_TEST_CREATE_SILENT", "1", 1);
     w.plugin();
@@ -138,7 +175,10 @@ TEST_F(FaultMatrix, Initialisation) {
   init("init exits", "exit", {"constructor", "entry", "create", "destroy"});
   init("init hangs", "hang", {"constructor", "entry", "create", "destroy"});
   init("init throws", "throw", {"entry", "create"});
+  init("init goes on elsewhere", "elsewhere", {"constructor", "entry", "create"});
   init("init changes the process", "locale", {"constructor", "entry", "create", "destroy"});
+  for (const char* deed : {"umask", "timer", "signal", "descriptor", "child"})
+    init("init changes the process", deed, {"constructor", "create"});
 }
 
 }  // namespace tenon

@@ -78,6 +78,46 @@ TEST_F(FaultMatrix, Manifests) {
   manifest("unknown runtime", head + "runtimes: {cudo: '12'}\n");
   for (const char* range : {"12;14", ">=", "newest"})
     manifest("wrong range", head + "runtimes: {cuda: '" + range + "'}\n");
+  for (const char* id : {"id: Com.Acme\n", "id: ''\n", "id: ../x\n"})
+    manifest("wrong id", manifest_with("id: com.acme.thing\n", id));  // asked for by the name of its folder
+  for (const char* capability : {"[tenon.pass/0]", "[tenon.pass/01]", "[tenon.pass/-1]", "[com.acme.thing/9999999999]"})
+    manifest("wrong capability", manifest_with("[com.acme.thing/1]", capability));
+  for (const char* version : {"version: 1.0.0-../x\n", "version: 1.0.0-\"\n"})
+    manifest("wrong version", manifest_with("version: 1.0.0\n", version));
+  manifest("capability twice", manifest_with("[com.acme.thing/1]", "[com.acme.thing/1, com.acme.thing/1]"));
+  for (const char* capability : {"[tenon.pass/2]", "[tenon.kind/7]", "[com.acme.thing/1, tenon.codegen/9]"})
+    manifest("capability of a later Tenon", manifest_with("[com.acme.thing/1]", capability));
+  for (const char* capability : {"[tenon.codgen/1]", "[tenon.host.ir/1]", "[tenon.quantum/1]"})
+    manifest("capability that Tenon does not have", manifest_with("[com.acme.thing/1]", capability));
+  for (const char* bytes : {"\xff", "\xc3(", "\xed\xa0\x80", "\xc0\xaf"})
+    manifest("not UTF-8", manifest_with("a thing", std::string("a ") + bytes));
+  manifest("not UTF-8", "\xff\xfe" + head);
+  manifest("a zero byte", head + std::string(1, '\0'));
+  for (const char* vendor : {"\"A\\e[31m\"", "\"A\\nB\"", "\"A\\0\""})
+    manifest("control characters", manifest_with("vendor: Acme", std::string("vendor: ") + vendor));
+  manifest("control characters", manifest_with("library: com.acme.thing.so", "library: \"com.acme.thing.so\\0x\""));
+  for (const char* library : {"library: .\n", "library: ..\n"})
+    manifest("library elsewhere", manifest_with("library: com.acme.thing.so\n", library));
+  manifest("manifest too large", head + "#" + std::string(17 << 20, 'x'));
+  manifest("nested too deep", head + "offers: " + std::string(100'000, '['));
+  std::string keys = head;  // found out at once, however many there are
+  for (int i = 0; i < 95'000; ++i) keys += "k" + std::to_string(i) + ": 1\n";
+  manifest("unknown key", keys);
+  auto odd = [&](const std::string& cause, const std::string& label,
+                 const std::function<void(const std::string&)>& make) {
+    expect(cause, label, [&](World& w) {
+      std::string path = w.plugin() + "/manifest.yaml";
+      fs::remove(path);
+      make(path);
+      w.load();
+    });
+  };
+  odd("manifest is a folder", "a folder", [](const std::string& path) { fs::create_directories(path); });
+  odd("manifest is a pipe", "a pipe", [](const std::string& path) { ::mkfifo(path.c_str(), 0600); });
+  odd("manifest is a pipe", "a device", [](const std::string& path) { fs::create_symlink("/dev/zero", path); });
+  odd("manifest cannot be read", "a link to nothing", [](const std::string& path) { fs::create_symlink("no", path); });
+  odd("manifest cannot be read", "a link to itself",
+      [](const std::string& path) { fs::create_symlink("manifest.yaml", path); });
   manifest("two documents", head + "---\nx: 1\n");
   std::string bomb = head + "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'k'; ++c) {

@@ -205,6 +205,36 @@ TEST_F(FaultMatrix, Signatures) {
   policy("policy key unknown", "allow: everything\n");
   policy("policy value wrong", "vendors: [{name: Acme, keys: [abc]}]\n");
   policy("policy value wrong", "vendors: [{name: Acme, keys: ['" + std::string(63, 'a') + "G']}]\n");
+  for (const char* line : {"deny: [{path: tmp}]\n", "deny: [{path: ''}]\n"}) policy("policy denies nothing", line);
+  for (const char* line : {"use: {com.acme.thing: newest}\n", "runtimes: {cuda: newest}\n", "use: {x: 'sha256:12'}\n"})
+    policy("policy states no version", line);
+  for (const char* target : {"nowhere", "trust.yaml"})
+    expect(
+        "policy cannot be read", std::string("a link to ") + target,
+        [&](World& w) {
+          fs::create_symlink(target, w.dir + "/trust.yaml");
+          w.plugin();
+          w.load();
+        },
+        "trust.yaml");
+  expect(
+      "policy cannot be read", "named and absent",
+      [&](World& w) {
+        w.plugin();
+        w.load(kId, {{"policy", w.b.string(w.dir + "/typo.yaml")}});
+      },
+      "typo.yaml");
+  auto edit = [&](const std::string& cause, const char* command, const char* subject, const std::string& names) {
+    expect(
+        cause, subject,
+        [&](World& w) { w.action("trust", {{"command", w.b.string(command)}, {"subject", w.b.string(subject)}}); },
+        names);
+  };
+  for (const char* subject : {"vendor:", "id:", "id:*", "vendor:\xff"})
+    edit("policy that could not be read again", "deny", subject, "trust.yaml");
+  edit("policy that could not be read again", "use", "com.acme.thing=a b", "trust.yaml");
+  edit("malformed digest", "allow", "sha256:12", "sha256:12");
+  edit("malformed digest", "deny", "sha256:xyz", "sha256:xyz");
   for (mode_t mode : {0666, 0664, 0646})
     expect(
         "policy of others", std::to_string(mode),

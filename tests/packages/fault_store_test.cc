@@ -43,6 +43,37 @@ TEST_F(FaultMatrix, Stores) {
   installed("store folder renamed", "no digest",
             [](World& w, const std::string& f) { fs::rename(f, w.dir + "/store/thing"); });
   installed("store without a seal", "taken away", [](World&, const std::string& f) { fs::remove(f + "/seal.json"); });
+  installed("file added", "a file in the store",
+            [&](World&, const std::string& f) { write_file(f + "/extra.txt", "x"); });
+  installed("file added", "a folder in the store",
+            [&](World&, const std::string& f) { fs::create_directory(f + "/d"); });
+  installed("not a file in the store", "the library is a link", [&](World& w, const std::string& f) {
+    fs::rename(f + "/" + kId + ".so", w.dir + "/elsewhere.so");
+    fs::create_symlink(w.dir + "/elsewhere.so", f + "/" + kId + ".so");
+  });
+  installed("not a file in the store", "the library is a pipe", [&](World&, const std::string& f) {
+    fs::remove(f + "/" + kId + ".so");
+    ::mkfifo((f + "/" + kId + ".so").c_str(), 0600);
+  });
+  for (const char* file : {"data.txt", "seal.json", "seal.sig", "manifest.yaml"})
+    installed("pipe in the store", file, [&](World&, const std::string& f) {
+      fs::remove(f + "/" + file);
+      ::mkfifo((f + "/" + file).c_str(), 0600);
+    });
+  installed("library gone from the store", "removed",
+            [&](World&, const std::string& f) { fs::remove(f + "/" + kId + ".so"); });
+  installed("manifest cannot be read", "gone from the store",
+            [&](World&, const std::string& f) { fs::remove(f + "/manifest.yaml"); });
+  expect(
+      "store cannot be made", "a file is in its place",
+      [&](World& w) {
+        KeyChain k = w.key();
+        w.trust(k);
+        std::string file = w.write("p.tnp", w.sign(w.pack(w.plugin()), k));
+        w.write("store", "");
+        w.action("install", {{"file", w.b.string(file)}});
+      },
+      "store");
   installed("key not trusted", "policy changed since", [](World& w, const std::string&) { w.trust(w.key()); });
   expect("two builds of a version", "same id and version", [](World& w) {
     KeyChain k = w.key();
@@ -76,6 +107,22 @@ TEST_F(FaultMatrix, Making) {
   };
   const std::string folder = std::string("plugins/") + kId + "/";
   packing("packing without a vendor", "none", [&](World& w) { w.plugin(manifest_with("vendor: Acme\n", "")); });
+  packing("library absent", "when packing", [&](World& w) { fs::remove(w.dir + "/" + folder + kId + ".so"); });
+  expect("folder without a seal", "verified",
+         [&](World& w) { w.action("verify", {{"file", w.b.string(w.plugin())}}); });
+  auto making = [&](const std::string& cause, const std::string& label, const char* expires, const std::string& names) {
+    expect(
+        cause, label,
+        [&](World& w) {
+          w.write("old.pub", "precious");
+          w.action("keygen", {{"output", w.b.string(w.dir + "/old")},
+                              {"vendor", w.b.string("Acme")},
+                              {"expires", w.b.string(expires)}});
+        },
+        names);
+  };
+  making("key that expired already", "long ago", "2001-01-01", "2001-01-01");
+  making("key over another", "the public one", "2999-01-01", "old.pub");
   packing("packing a link", "to a file",
           [&](World& w) { fs::create_symlink("manifest.yaml", w.dir + "/" + folder + "link"); });
   packing("packing a link", "a pipe", [&](World& w) { ::mkfifo((w.dir + "/" + folder + "pipe").c_str(), 0600); });
