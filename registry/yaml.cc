@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxNodes = 200000;
+constexpr size_t kMaxKeys = 10000;  // of one map
 constexpr size_t kMaxBytes = 16u << 20;
 
 // Builds the tree from the parser's events: faster than by way of yaml-cpp's own nodes, and with the place of every
@@ -376,6 +377,8 @@ Value yaml_value(const Builder& b, const Yaml& node, const std::string& file) {
       return b.array(items);
     }
     case Yaml::Kind::kMap: {
+      if (node.entries.size() > kMaxKeys)
+        throw Error(TN_ERROR_LIMIT, "a map of more than 10000 keys", yaml_where(file, node), "write a list");
       Builder::Entries entries;
       std::set<std::string_view> names;
       for (const auto& [key, value] : node.entries) {

@@ -103,6 +103,9 @@ TEST_F(FaultMatrix, Manifests) {
   std::string keys = head;  // found out at once, however many there are
   for (int i = 0; i < 95'000; ++i) keys += "k" + std::to_string(i) + ": 1\n";
   manifest("unknown key", keys);
+  std::string offers = head + "offers: {com.acme.thing/1: {k: 1";
+  for (int i = 0; i < 95'000; ++i) offers += ", k" + std::to_string(i) + ": 1";
+  manifest("map too large", offers + "}}\n");
   auto odd = [&](const std::string& cause, const std::string& label,
                  const std::function<void(const std::string&)>& make) {
     expect(cause, label, [&](World& w) {

@@ -89,6 +89,7 @@ const std::vector<Cause> kCauses = {
     {"manifest cannot be read", TN_ERROR_IO, "cannot be used: cannot read the file"},
     {"manifest too large", TN_ERROR_LIMIT, "larger than 16 MiB"},
     {"nested too deep", TN_ERROR_LIMIT, "nested deeper than"},
+    {"map too large", TN_ERROR_LIMIT, "a map of more than"},
     {"not UTF-8", TN_ERROR_PARSE, "a byte that is not UTF-8"},
     {"a zero byte", TN_ERROR_PARSE, "cannot be used: a zero byte"},
     {"control characters", TN_ERROR_PARSE, "holds control characters"},
