@@ -154,7 +154,8 @@ Node Elaborator::prim_func(const Stmt& s, const Expr& decorator) {
     } else {
       Value type = loop_type(a);
       if (type.is_dtype() && is_handle(type.as_dtype())) function_.params.emplace(p.name, params.size());
-      Binding* symbol = function_.symbols.count(p.name) ? scopes_.find(p.name) : nullptr;
+      Binding* symbol =
+          function_.symbols.count(p.name) && function_.scalars.count(p.name) ? scopes_.find(p.name) : nullptr;
       param = symbol && symbol->node ? symbol->node : make<ir::Var>(name, {type, text(p.name)});
     }
     define(name, param);

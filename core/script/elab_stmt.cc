@@ -4,6 +4,20 @@
 #include "script/operators.h"
 
 namespace tenon::script {
+namespace {
+
+bool mentions(const Expr& e, std::string_view name) {
+  if (e.is_name(name)) return true;
+  for (const Expr* part : {e.a, e.b, e.c})
+    if (part && mentions(*part, name)) return true;
+  for (const Expr* item : e.items)
+    if (item && mentions(*item, name)) return true;
+  for (const Keyword& k : e.keywords)
+    if (mentions(*k.value, name)) return true;
+  return false;
+}
+
+}  // namespace
 
 Node Elaborator::sequence(std::vector<Node>& stmts, const Stmt& at) const {
   // What defines a name for the statements after it stands in a sequence, also when there are none.
@@ -126,6 +140,13 @@ void Elaborator::assign(const Stmt& s, std::vector<Node>& out) {
     if (value.items.size() != target.items.size())
       fail(value, "met " + std::to_string(value.items.size()) + " values for " + std::to_string(target.items.size()) +
                       " names");
+    // The statements are made one after the other: no value may name what one before it has assigned.
+    for (size_t i = 1; i < target.items.size(); ++i)
+      for (size_t j = 0; j < i; ++j)
+        if (target.items[j]->kind == Syntax::Name && mentions(*value.items[i], target.items[j]->text))
+          source_.refuse(value.items[i]->begin,
+                         "an assignment that uses '" + std::string(target.items[j]->text) + "' and assigns it at once",
+                         "write one statement for each name");
     for (size_t i = 0; i < target.items.size(); ++i) assign_name(s, *target.items[i], *value.items[i], out);
     return;
   }

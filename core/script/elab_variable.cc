@@ -73,14 +73,14 @@ bool Elaborator::assigned_again(std::string_view name) const {
 // The definition of a name that is assigned again; false when it is not. Without a value it is not initialised.
 bool Elaborator::variable(const Stmt& s, const Expr& target, const Expr* value, std::optional<DLDataType> type,
                           std::vector<Node>& out) {
-  if (target.kind != Syntax::Name || !assigned_again(target.text)) return false;
+  if (target.kind != Syntax::Name || (type && !is_number(*type)) || !assigned_again(target.text)) return false;
   Node first;
   if (value) {
     first = type ? converted(*value, *type) : expr(*value);
     if (!is_number(first.dtype())) return false;
     type = first.dtype();
   }
-  if (!type || !is_number(*type)) return false;
+  if (!type) return false;
   Value one = make<ir::IntImm>(target, {kInt64, int64_t{1}});
   Node buffer =
       make<tir::Buffer>(target, {text(target.text), *type, list({one}), list({}), Value(), text("local"), b_.map({})});

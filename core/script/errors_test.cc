@@ -136,6 +136,8 @@ const Refusal kRefusals[] = {
     {F "    V = n.view(4)", "3:9", "met 'n', expected a buffer before '.view'", ""},
     {F "    assert n > 0, (\"ValueError\", [n])", "3:35", "met 'n', expected a part of the message as a string", ""},
     {F "    assert n > 0, (\"ValueError\",)", "3:19", "met a tuple, expected the message as a string", ""},
+    {F "    a, b = 0, 1\n    a, b = b, a + b", "4:15",
+     "an assignment that uses 'a' and assigns it at once cannot be read...", "write one statement for each name"},
     {F "    n += 1\n    n = n + 1", "3:5", "an update of a name cannot be read...", ""},
     {F "    T.func_attr({1: 2})", "3:18", "met the integer 1, expected a string as the key of a map", ""},
     {F "    n == 1", "3:5", "met an expression with '==', expected a statement", "a single = assigns"},
