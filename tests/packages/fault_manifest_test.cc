@@ -49,7 +49,10 @@ TEST_F(FaultMatrix, Manifests) {
     expect(cause, label, [&](World& w) {
       auto manifest_of = [&](const std::string& id, const std::string& more) {
         std::string text = manifest_text(more, "1.0.0", id);
-        if (more.starts_with("kinds")) text.replace(text.find("[com.acme.thing/1]"), 18, "[tenon.kind/1]");
+        if (more.starts_with("kinds")) {
+          text.replace(text.find("[com.acme.thing/1]"), 18, "[tenon.kind/1]");
+          text.replace(text.find("stable-c"), 8, "preview-c");  // the capability is a draft
+        }
         w.plugin(text, plugin_library(), id);
       };
       manifest_of(kId, mine);
