@@ -170,7 +170,7 @@ Linear Engine::floor_by(Op op, const Linear& x, const Linear& y, DLDataType t) {
     bool found = false;
     for (const Term& r : rest) {
       std::vector<Atom*> f = factors(r.atom);
-      if (r.coef % lead.coef != 0 || (r.coef == kMin64 && lead.coef == -1) ||
+      if ((r.coef == kMin64 && lead.coef == -1) || r.coef % lead.coef != 0 ||
           !std::includes(f.begin(), f.end(), divisor.begin(), divisor.end(), by_id))
         continue;
       std::vector<Atom*> left;
