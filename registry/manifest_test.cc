@@ -24,9 +24,7 @@ TEST_F(Manifest, PointsAtWhatIsNotYaml) {
   EXPECT_EQ(complaints("a: 1\n---\nb: 2\n"),
             "m.yaml:2:1 a second YAML document begins here; leave one; '---' separates documents\n");
   EXPECT_EQ(lines(read_manifest(b_, path("none.yaml")).complaints),
-            "none.yaml cannot read the file: No such file or directory; check the path, and the rights of the file and "
-            "of its "
-            "folder\n");
+            "none.yaml cannot read the file: No such file or directory; check the path: nothing is there\n");
 }
 
 TEST_F(Manifest, NamesUnknownMissingAndRepeatedKeys) {

@@ -362,8 +362,12 @@ Yaml parse_yaml(const std::string& given, const std::string& file) {
 
 Yaml read_yaml(const std::string& file) {
   struct stat status;
-  if (stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && static_cast<size_t>(status.st_size) > kMaxBytes)
-    throw_too_large(file);
+  if (stat(file.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode))
+      throw Error(TN_ERROR_IO, S_ISDIR(status.st_mode) ? "it is a folder, not a file" : "it is no regular file", file,
+                  "put a regular file in its place");
+    if (static_cast<size_t>(status.st_size) > kMaxBytes) throw_too_large(file);
+  }
   return parse_yaml(read_regular_file(file), file);
 }
 

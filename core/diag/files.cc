@@ -22,9 +22,9 @@ Error io_error(const std::string& what, const std::string& path, int reason) {
   const char* hint = reason == ENOSPC || reason == EDQUOT  ? "free some space, or write elsewhere"
                      : reason == EACCES || reason == EPERM ? "check the rights of the file and of its folder"
                      : reason == EROFS                     ? "write elsewhere"
-                     : reason == ENOENT && write           ? "make its folder first"
-                     : reason == EISDIR && write           ? "name a file in it"
-                                                           : "";
+                     : reason == ENOENT          ? write ? "make its folder first" : "check the path: nothing is there"
+                     : reason == EISDIR && write ? "name a file in it"
+                                                 : "check the path";
   return Error(TN_ERROR_IO, what + ": " + std::strerror(reason), path, hint);
 }
 
@@ -82,10 +82,8 @@ std::string read_regular_file(const std::string& path) {
   struct stat status;
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) throw io_error("cannot read the file", path, errno);
   if (!S_ISREG(status.st_mode))
-    throw Error(TN_ERROR_IO,
-                S_ISDIR(status.st_mode) ? "cannot read the file: it is a folder"
-                                        : "cannot read the file: it is no regular file",
-                path, "name a file");
+    throw Error(TN_ERROR_CORRUPT, S_ISDIR(status.st_mode) ? "it is a folder, not a file" : "it is not a regular file",
+                path, "put a regular file in its place");
   if (status.st_size > kMostRegular) throw Error(TN_ERROR_LIMIT, "the file is larger than 8 GiB", path, "split it");
   return read_all(file.get(), path);
 }

@@ -94,11 +94,12 @@ TEST_F(FaultMatrix, Manifests) {
     manifest("capability that Tenon does not have", manifest_with("[com.acme.thing/1]", capability));
   for (const char* bytes : {"\xff", "\xc3(", "\xed\xa0\x80", "\xc0\xaf"})
     manifest("not UTF-8", manifest_with("a thing", std::string("a ") + bytes));
-  manifest("not UTF-8", "\xff\xfe" + head);
-  manifest("a zero byte", head + std::string(1, '\0'));
-  for (const char* vendor : {"\"A\\e[31m\"", "\"A\\nB\"", "\"A\\0\""})
+  manifest("UTF-16", "\xff\xfe" + head);
+  manifest("control byte", head + std::string(1, '\0'));
+  for (const char* vendor : {"\"A\\e[31m\"", "\"A\\nB\""})
     manifest("control characters", manifest_with("vendor: Acme", std::string("vendor: ") + vendor));
-  manifest("control characters", manifest_with("library: com.acme.thing.so", "library: \"com.acme.thing.so\\0x\""));
+  manifest("NUL in a text", manifest_with("vendor: Acme", "vendor: \"A\\0\""));
+  manifest("NUL in a text", manifest_with("library: com.acme.thing.so", "library: \"com.acme.thing.so\\0x\""));
   for (const char* library : {"library: .\n", "library: ..\n"})
     manifest("library elsewhere", manifest_with("library: com.acme.thing.so\n", library));
   manifest("manifest too large", head + "#" + std::string(17 << 20, 'x'));

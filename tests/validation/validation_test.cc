@@ -211,6 +211,7 @@ TEST(ValidationLayer, ReportsUseOfTheHostAfterDestroy) {
 }
 
 TEST(ValidationLayer, ReportsASmallTable) {
+  setenv("VIOLATE_TABLE", "1", 1);
   CompilerSession session(tn_compiler(), options(true));
   Node module = session.parse(kInput, "in.py");
   Error e = error_of([&] { session.generate(module, "violator", Value()); });
@@ -218,6 +219,7 @@ TEST(ValidationLayer, ReportsASmallTable) {
   Found found;
   take(session, &found);
   EXPECT_EQ(found.rules, std::set<std::string>{"E5"}) << found.text;
+  unsetenv("VIOLATE_TABLE");
 }
 
 TEST(ValidationLayer, LooksAtCreate) {
