@@ -57,6 +57,23 @@ const Row kRows[] = {
     {"an input that nothing computes",
      [](OnnxModel& m) { m.activation = OnnxModel::node("Relu", {"cc"}, {"r"}, "relu0", {}); }},
     {"nodes in the wrong order", [](OnnxModel& m) { std::swap(m.conv, m.activation); }},
+    {"two inputs of one name", [](OnnxModel& m) { m.more_inputs = {m.input}; }},
+    {"two weights of one name", [](OnnxModel& m) { m.more_weights = {m.bias}; }},
+    {"two results of one name", [](OnnxModel& m) { m.pool = OnnxModel::node("Relu", {"r"}, {"r"}, "relu1", {}); }},
+    {"a result named like a weight",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("Relu", {"c"}, {"w"}, "relu0", {}); }},
+    {"two results of one node with one name",
+     [](OnnxModel& m) { m.pool = OnnxModel::node("MaxPool", {"r"}, {"p", "p"}, "pool0", {{"kernel_shape", {2, 2}}}); }},
+    {"a node without a result", [](OnnxModel& m) { m.activation = OnnxModel::node("Relu", {"c"}, {}, "relu0", {}); }},
+    {"a node whose result has no name",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("Mean", {"c", "c"}, {""}, "mean0", {}); }},
+    {"a node with too many inputs",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("Relu", {"c", "c"}, {"r"}, "relu0", {}); }},
+    {"an attribute of another type",
+     [](OnnxModel& m) { m.softmax = OnnxModel::node("Softmax", {"y"}, {"out"}, "softmax0", {{"axis", {1}}}); }},
+    {"sparse weights", [](OnnxModel& m) { m.has_sparse = true; }},
+    {"a name that drives a terminal",
+     [](OnnxModel& m) { m.activation = OnnxModel::node("Re\x1b[31mlu\n", {"c"}, {"r"}, "relu0", {}); }},
     {"a node without its input", [](OnnxModel& m) { m.activation = OnnxModel::node("Relu", {}, {"r"}, "relu0", {}); }},
     {"an output that nothing computes", [](OnnxModel& m) { m.output = "outt"; }},
     {"an input that is no tensor",
@@ -77,6 +94,52 @@ const Row kRows[] = {
     {"a stride of zero",
      [](OnnxModel& m) {
        m.pool = OnnxModel::node("MaxPool", {"r"}, {"p"}, "pool0", {{"kernel_shape", {2, 2}}, {"strides", {0, 0}}});
+     }},
+    {"a stride of zero with padding that follows from it",
+     [](OnnxModel& m) {
+       m.pool = OnnxModel::node("MaxPool", {"r"}, {"p"}, "pool0",
+                                {{"kernel_shape", {2, 2}}, {"strides", {0, 0}}, {"auto_pad", {}, true, "SAME_UPPER"}});
+     }},
+    {"padding on two sides of four",
+     [](OnnxModel& m) {
+       m.pool = OnnxModel::node("MaxPool", {"r"}, {"p"}, "pool0", {{"kernel_shape", {2, 2}}, {"pads", {1, 1}}});
+     }},
+    {"padding larger than any tensor",
+     [](OnnxModel& m) {
+       m.pool = OnnxModel::node("MaxPool", {"r"}, {"p"}, "pool0",
+                                {{"kernel_shape", {2, 2}}, {"pads", {INT64_MAX, 1, 1, 1}}});
+     }},
+    {"arithmetic on truth values",
+     [](OnnxModel& m) {
+       m.activation = OnnxModel::node("Equal", {"c", "c"}, {"t"}, "equal0", {});
+       m.pool = OnnxModel::node("Mul", {"t", "t"}, {"p"}, "mul0", {});
+     }},
+    {"a function of floating numbers on integers",
+     [](OnnxModel& m) {
+       m.activation = OnnxModel::node("Cast", {"c"}, {"i"}, "cast0", {{"to", {7}, false}});
+       m.pool = OnnxModel::node("Exp", {"i"}, {"p"}, "exp0", {});
+     }},
+    {"an input of a rank that no tensor has",
+     [](OnnxModel& m) { m.input = OnnxModel::value_info("x", test::kFloatType, std::vector<int64_t>(100000, 1)); }},
+    {"an input larger than any memory",
+     [](OnnxModel& m) { m.input = OnnxModel::value_info("x", test::kFloatType, {-1, 1, 1 << 30, 1 << 30}); }},
+    {"a reshape that leaves a remainder",
+     [](OnnxModel& m) {
+       m.input = OnnxModel::value_info("x", test::kFloatType, {1, 1, 4, 4});
+       m.reshape_to = OnnxModel::tensor("to", {2}, test::kInt64Type, std::vector<int64_t>{-1, 7});
+     }},
+    {"a reshape to a negative dimension",
+     [](OnnxModel& m) { m.reshape_to = OnnxModel::tensor("to", {2}, test::kInt64Type, std::vector<int64_t>{-2, -4}); }},
+    {"a reshape that leaves everything open",
+     [](OnnxModel& m) { m.input = OnnxModel::value_info("x", test::kFloatType, {0, 1, 4, 4}); }},
+    {"an axis that is added twice",
+     [](OnnxModel& m) {
+       m.reshape_to = OnnxModel::tensor("to", {2}, test::kInt64Type, std::vector<int64_t>{0, 0});
+       m.reshape = OnnxModel::node("Unsqueeze", {"p", "to"}, {"f"}, "unsqueeze0", {});
+     }},
+    {"an addend that the product does not have the shape of",
+     [](OnnxModel& m) {
+       m.bias = OnnxModel::tensor("bias", {1, 1, 3}, test::kFloatType, std::vector<float>{1, 2, 3});
      }},
     {"a reshape to another number of elements",
      [](OnnxModel& m) { m.reshape_to = OnnxModel::tensor("to", {2}, test::kInt64Type, std::vector<int64_t>{0, 7}); }},

@@ -49,6 +49,7 @@ struct Attribute {
   const char* name;
   std::vector<int64_t> values;
   bool list = true;
+  std::string_view text = {};  // instead of the values
 };
 
 // What a test may change before the file is written.
@@ -68,6 +69,8 @@ struct OnnxModel {
   std::string output = "out";
   int64_t opset = 13;
   std::string domain;
+  std::vector<Message> more_weights, more_inputs;
+  bool has_sparse = false;
   bool has_graph = true, has_opset = true, has_functions = false;
 
   std::string bytes() const {
@@ -75,7 +78,10 @@ struct OnnxModel {
     for (const Message* n : {&conv, &activation, &pool, &reshape, &gemm, &softmax}) graph.message(1, *n);
     graph.text(2, "small");
     for (const Message* t : {&conv_weight, &gemm_weight, &bias, &reshape_to}) graph.message(5, *t);
+    for (const Message& t : more_weights) graph.message(5, t);
+    if (has_sparse) graph.message(15, Message().numbers(3, {3}));
     graph.message(11, input);
+    for (const Message& i : more_inputs) graph.message(11, i);
     graph.message(12, value_info(output, kFloatType, {-1, 3}));
     Message model;
     model.number(1, 8);
@@ -119,7 +125,9 @@ struct OnnxModel {
     for (const Attribute& a : attributes) {
       Message m;
       m.text(1, a.name);
-      if (a.list)
+      if (!a.text.empty())
+        m.text(4, a.text).number(20, 3);
+      else if (a.list)
         m.numbers(8, a.values).number(20, 7);
       else
         m.number(3, static_cast<uint64_t>(a.values[0])).number(20, 2);
