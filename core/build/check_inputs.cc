@@ -125,6 +125,8 @@ Value CheckInputs::tensor(DLDataType dtype, const Array& shape, Sizes sizes, con
   });
   bool real = is_floating(dtype);
   fill_random(tensor_of(t), ++seed, real ? range.float_low : range.int_low, real ? range.float_high : range.int_high);
+  for (int64_t i = kFirstLarge; real && i < count; i += kLargeEvery)
+    set_element(tensor_of(t), i, kLargeTimes * element(tensor_of(t), i));
   return t;
 }
 

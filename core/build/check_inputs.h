@@ -18,6 +18,9 @@ struct DrawRange {
 inline constexpr DrawRange kDrawRanges[] = {
     {-4, 8, -1, 1}, {0, 4, -1, 1}, {0, 2, -1, 1}, {0, 1, -1, 1}, {1, 4, -1, 1},
 };
+// One number in so many is so many times as large, so that bounds such as those of a clip are reached.
+inline constexpr int64_t kFirstLarge = 5, kLargeEvery = 11;
+inline constexpr double kLargeTimes = 16;
 // For functions that give no number below zero (logarithms, square roots).
 inline constexpr double kPositiveLow = 0.25, kPositiveHigh = 1.25;
 

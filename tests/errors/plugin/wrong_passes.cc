@@ -60,11 +60,19 @@ Value shift_loads(WrongPasses& self, const PassArgs&, const Node& function) {
   });
 }
 
+Value drop_bounds(WrongPasses& self, const PassArgs&, const Node& function) {
+  return self.builder().rewrite(function, [&](const Node&, const Node& n) -> Value {
+    auto* min = n.as<tir::Min>();
+    return min && min->b().is<ir::FloatImm>() ? Value(min->a()) : Value();
+  });
+}
+
 constexpr FunctionPass<WrongPasses> function_rows[] = {
     {"use-undefined", &use_undefined}, {"return-number", &return_number},
     {"throw", &throw_exception},       {"give-up", &give_up},
     {"new-name", &new_name},           {"scale-constants", &scale_constants},
-    {"shorten-loops", &shorten_loops}, {"shift-loads", &shift_loads}};
+    {"shorten-loops", &shorten_loops}, {"shift-loads", &shift_loads},
+    {"drop-bounds", &drop_bounds}};
 constexpr ModulePass<WrongPasses> module_rows[] = {{"return-function", &return_function}};
 constexpr TnPass pass_table = all_passes<WrongPasses, module_rows, function_rows>();
 
