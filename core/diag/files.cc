@@ -24,7 +24,7 @@ Error io_error(const std::string& what, const std::string& path, int reason) {
                      : reason == EROFS                     ? "write elsewhere"
                      : reason == ENOENT          ? write ? "make its folder first" : "check the path: nothing is there"
                      : reason == EISDIR && write ? "name a file in it"
-                                                 : "check the path";
+                                                 : "";
   return Error(TN_ERROR_IO, what + ": " + std::strerror(reason), path, hint);
 }
 
