@@ -108,6 +108,11 @@ bool Channel::send(Kind kind, std::string_view body, const std::vector<int>& fds
   }
 }
 
+bool Channel::can_wait() const {
+  pollfd p{socket_.get(), POLLIN, 0};
+  return poll(&p, 1, 0) >= 0 || errno == EINTR;
+}
+
 Channel::Got Channel::receive(Message* message, const Patience& patience) {
   Header header{};
   std::string body(kInlineBytes, '\0');

@@ -61,6 +61,8 @@ class Channel {
   Channel() = default;
   explicit Channel(Fd socket) : socket_(std::move(socket)) {}
   int fd() const { return socket_.get(); }
+  // False when this process may not even wait, such as one that may have no descriptors.
+  bool can_wait() const;
 
   // False when the other side is gone.
   bool send(Kind kind, std::string_view body, const std::vector<int>& fds, const Patience& patience);

@@ -43,6 +43,7 @@ struct Control {
   std::atomic<int32_t> cancel;         // host -> worker
   std::atomic<int32_t> ended;          // 1: the worker left through exit while it should have answered
   std::atomic<int32_t> out_of_memory;  // 1: an allocation of this call failed
+  std::atomic<int32_t> last;           // 1: the worker cannot wait for another call
   CrashNote crash;
   std::atomic<uint64_t> sequence;  // of the last that began
   RunningCall running[32];

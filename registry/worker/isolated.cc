@@ -137,7 +137,7 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
 
 Value IsolatedPlugin::forward(Request request) {
   std::lock_guard lock(mutex_);
-  if (child_ && !child_->is_alive()) {
+  if (child_ && (child_->control().last || !child_->is_alive())) {
     Ending ending = child_->end(Ending::How::kClosed);
     child_.reset();
     if (request.context)

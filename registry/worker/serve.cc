@@ -186,6 +186,7 @@ class Server {
     untouched_.note(exchange_->known(), false);
     // Nothing here can be relied on any more.
     if (const char* fault = untouched_.fault(exchange_->known())) leave(control_, fault);
+    if (!channel_.can_wait()) control_->last = 1;
     exchange_->send_prepared(Kind::kAnswer, body, {});
     in_call = false;
   }
