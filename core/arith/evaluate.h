@@ -128,7 +128,11 @@ inline std::optional<int64_t> evaluate(const Node& n, Assignment& values, Evalua
   switch (n.kind()) {
     case TN_KIND_tir_Add: return result(a + b);
     case TN_KIND_tir_Sub: return result(a - b);
-    case TN_KIND_tir_Mul: return result(a * b);
+    case TN_KIND_tir_Mul: {
+      Int128 product;  // of two uint64 it may not fit, but wraps around as they do
+      (void)__builtin_mul_overflow(a, b, &product);
+      return result(product);
+    }
     case TN_KIND_tir_Min: return result(a < b ? a : b);
     case TN_KIND_tir_Max: return result(a > b ? a : b);
     case TN_KIND_tir_EQ: return a == b;
