@@ -31,6 +31,7 @@ static bool fault(const char* name) {
 }
 
 static int g_calls = 0;
+static const TnNode* g_borrowed = nullptr;
 void* volatile g_leaked = nullptr;  // not static, so that no compiler leaves the calls of malloc out
 
 static int refuse(void* instance, const char* why, TnValue* ret) {
@@ -75,6 +76,18 @@ static int misbehave(void* instance, const TnNode* borrowed, int* status, TnValu
     if (!borrowed) return 0;
     tn_value_release(&s);
     tn_value_release(&s);
+  }
+  if (fault("drops-error")) {
+    TnValue dropped;
+    self->ir->make(self->ir->self, 3999, nullptr, nullptr, 0, &dropped);
+  }
+  if (fault("writes-node") && borrowed) const_cast<TnNode*>(borrowed)->hash ^= 1;
+  if (fault("uses-borrowed")) {
+    TnValue tree{TN_NODE, 0, {0}}, key{TN_NONE, 0, {0}};
+    tree.as.p = const_cast<TnNode*>(g_borrowed);
+    if (g_borrowed) self->ir->content_key(self->ir->self, &tree, &key);
+    tn_value_release(&key);
+    g_borrowed = borrowed;
   }
   if (fault("keeps-argument") && borrowed) tn_object_retain((TnObject*)&borrowed->header);
   if (fault("rounding")) fesetround(FE_UPWARD);

@@ -24,6 +24,7 @@ void check_slots(const Subject&, Findings&);
 void check_errors(const Subject&, Findings&);
 void check_options(const Subject&, Findings&);
 void check_ownership(const Subject&, Findings&);
+void check_validation(const Subject&, Findings&);
 void check_threads(const Subject&, Findings&);
 void check_determinism(const Subject&, Findings&);
 void check_process(const Subject&, Findings&);

@@ -92,7 +92,7 @@ void check_partitioner_meaning(const Subject& s, Findings& f) {
     auto* t = i.table<TnPartitioner>(TN_PARTITIONER);
     try {
       Value v = call_slot([&](TnValue* ret) {
-        return t->decide(i.self(), i.context(m.module), m.pattern.c_str(), candidate.get(), ret);
+        return t->decide(i.self(TN_PARTITIONER), i.context(m.module), m.pattern.c_str(), candidate.get(), ret);
       });
       if (!v.is_map()) return "no map";
       std::string text;
@@ -120,7 +120,7 @@ namespace {
 
 Node lower_once(Instance& i, const Node& node) {
   auto* t = i.table<TnKind>(TN_KIND);
-  Value v = call_slot([&](TnValue* ret) { return t->lower(i.self(), i.context(Node()), node.get(), ret); });
+  Value v = call_slot([&](TnValue* ret) { return t->lower(i.self(TN_KIND), i.context(Node()), node.get(), ret); });
   if (!v.is_node()) throw Violation{"V4", "lower returned no node"};
   return as_node(v);
 }

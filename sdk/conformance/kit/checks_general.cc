@@ -282,6 +282,38 @@ void check_ownership(const Subject& s, Findings& f) {
   }
 }
 
+void check_validation(const Subject& s, Findings& f) {
+  std::vector<Exercise> all = exercises(s, true);
+  for (Exercise& e : wrong_calls(s)) all.push_back(std::move(e));
+  if (all.empty()) return f.skip("nothing is known to call it with: give --sample FILE");
+  auto session = s.another_session(true);
+  Instance i(s, *session, Instance::OfTheHost());
+  auto report = [&](bool finish) {
+    const Value reports = session->violations(finish);
+    for (const Value& v : reports.ref<Array>()) {
+      const Map& found = v.ref<Map>();
+      if (text_of(found, "plugin") != s.id()) continue;
+      const std::string during = text_of(found, "during");
+      f.fail(text_of(found, "rule").c_str(), (during.empty() ? "" : during + ": ") + text_of(found, "message"));
+    }
+  };
+  for (Exercise& e : all) {
+    f.at(e.name);
+    // Refusals and results are the business of other checks.
+    for (int n = 0; n < 2; ++n) try {
+        e.run(i);
+      } catch (const Error&) {
+      } catch (const Violation&) {}
+    report(false);
+    // What was borrowed goes, so that whoever kept it is seen.
+    i.context(Node());
+    e = {};
+  }
+  f.at("destroy");
+  report(true);
+  f.note(std::to_string(2 * all.size()) + " calls");
+}
+
 void check_threads(const Subject& s, Findings& f) {
   std::vector<Exercise> all = exercises(s, true), concurrent;
   for (const Exercise& e : all)

@@ -341,7 +341,8 @@ CellResult loop_cell(const Subject& s, Instance& i, const Map& op, DLDataType dt
                                           : Value(static_cast<int64_t>(x)).raw());
       }
       Value got = call_slot([&](TnValue* ret) {
-        return table->evaluate(i.self(), i.context(Node()), c.call.get(), args.data(), static_cast<int32_t>(n), ret);
+        return table->evaluate(i.self(TN_OP), i.context(Node()), c.call.get(), args.data(), static_cast<int32_t>(n),
+                               ret);
       });
       const double x = got.is_float() ? got.as_float() : static_cast<double>(got.as_int()), y = element(result, e);
       if (!(x == y || (std::isnan(x) && std::isnan(y)) || std::fabs(x - y) <= 1e-5 * std::fabs(y)))
@@ -419,8 +420,9 @@ void check_frontend_damage(const Subject& s, Findings& f) {
         [&] {
           MemorySource source(b, "damaged", bytes);
           Value o(b.map({}));
-          Value m = call_slot(
-              [&](TnValue* ret) { return table->import(i.self(), i.context(empty), source.raw(), o.ptr(), ret); });
+          Value m = call_slot([&](TnValue* ret) {
+            return table->import(i.self(TN_FRONTEND), i.context(empty), source.raw(), o.ptr(), ret);
+          });
           if (!m.is_node() || !as_node(m).is<ir::Module>()) throw Violation{"V4", "it returned no module"};
           s.session().verify(as_node(m));
         },

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "tenon/cxx/object.h"
 
@@ -36,6 +37,27 @@ struct Descriptor {
     if (fd >= 0) close(fd);
     fd = -1;
   }
+};
+
+// A folder for what the check and its plugin leave behind, whatever their end.
+class Scratch {
+ public:
+  Scratch() {
+    const char* folder = std::getenv("TMPDIR");
+    path_ = std::string(folder && *folder ? folder : "/tmp") + "/tenon-check-XXXXXX";
+    if (!mkdtemp(path_.data()))
+      throw Error(TN_ERROR_IO, std::string("cannot start a check: ") + std::strerror(errno), path_,
+                  "set TMPDIR to a folder that can be written");
+  }
+  Scratch(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
 };
 
 std::vector<std::string> command_of(const Options& o) {
@@ -116,7 +138,10 @@ ChildEnd run_child_process(const Options& options, const std::string& check, con
   posix_spawn_file_actions_adddup2(&files, writer.fd, kReport);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&attributes, 0);
-  std::vector<std::string> words = command_of(options), environment = environment_with(changes);
+  const Scratch scratch;
+  std::vector<std::string> all_changes = changes;
+  all_changes.push_back("TMPDIR=" + scratch.path());
+  std::vector<std::string> words = command_of(options), environment = environment_with(all_changes);
   environment.push_back("TENON_CHECK_CHILD=" + check);
   std::vector<char*> argv = pointers(words), envp = pointers(environment);
   pid_t pid = 0;

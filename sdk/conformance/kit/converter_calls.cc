@@ -95,13 +95,14 @@ std::vector<Node> convert(Instance& i, const ConverterCall& given) {
   ConverterCall c = given;
   auto* t = i.table<TnOnnxConverter>(TN_ONNX_CONVERTER);
   auto run = need(t, &TnOnnxConverter::convert, "convert");
-  Value v = call_slot([&](TnValue* ret) { return run(i.self(), i.context(Node()), c.node.ptr(), ret); });
+  Value v =
+      call_slot([&](TnValue* ret) { return run(i.self(TN_ONNX_CONVERTER), i.context(Node()), c.node.ptr(), ret); });
   if (!v.is_array()) throw Violation{"V4", "convert returned no array"};
   // How many outputs an operator has is not said anywhere: it is asked again for as many as it gave.
   if (const size_t n = v.ref<Array>().size(); n > 1 && n != c.outputs) {
     c.outputs = n;
     c.node = Value(b.with(c.node.ref<Map>(), "outputs", Value(static_cast<int64_t>(n))));
-    v = call_slot([&](TnValue* ret) { return run(i.self(), i.context(Node()), c.node.ptr(), ret); });
+    v = call_slot([&](TnValue* ret) { return run(i.self(TN_ONNX_CONVERTER), i.context(Node()), c.node.ptr(), ret); });
     if (!v.is_array()) throw Violation{"V4", "convert returned no array"};
   }
   std::vector<Node> out;

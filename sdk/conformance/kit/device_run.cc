@@ -22,7 +22,7 @@ void call_quiet(const std::function<int(TnValue*)>& f) {
 std::vector<Map> devices_of(Instance& i) {
   auto* api = i.table<TnDeviceApi>(TN_DEVICE_API);
   auto list = need(api, &TnDeviceApi::list, "list");
-  Value v = call_slot([&](TnValue* ret) { return list(i.self(), ret); });
+  Value v = call_slot([&](TnValue* ret) { return list(i.self(TN_DEVICE_API), ret); });
   if (!v.is_array()) throw Violation{"V4", "list returned no array"};
   std::vector<Map> out;
   for (const Value& d : v.ref<Array>()) {
@@ -34,7 +34,7 @@ std::vector<Map> devices_of(Instance& i) {
 
 OpenDevice::OpenDevice(Instance& i, const std::string& name) : api(i.table<TnDeviceApi>(TN_DEVICE_API)) {
   need(api, &TnDeviceApi::queue_cancel, "queue_cancel");
-  call_quiet([&](TnValue* ret) { return api->open(i.self(), name.c_str(), &handle, ret); });
+  call_quiet([&](TnValue* ret) { return api->open(i.self(TN_DEVICE_API), name.c_str(), &handle, ret); });
 }
 
 OpenDevice::~OpenDevice() {

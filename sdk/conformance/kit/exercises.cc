@@ -47,8 +47,8 @@ void add_pass(std::vector<Exercise>& out, const PassInfo& p, const Program& prog
                      auto run = need(t, &TnPass::run_module, "run_module");
                      Value o(options);
                      return call_slot([&](TnValue* ret) {
-                       return run(i.self(), i.context(program.module), p.name.c_str(), program.module.get(), o.ptr(),
-                                  ret);
+                       return run(i.self(TN_PASS), i.context(program.module), p.name.c_str(), program.module.get(),
+                                  o.ptr(), ret);
                      });
                    },
                    {Value(program.module)}});
@@ -65,8 +65,8 @@ void add_pass(std::vector<Exercise>& out, const PassInfo& p, const Program& prog
                      auto run = need(t, &TnPass::run_function, "run_function");
                      Value o(options);
                      return call_slot([&](TnValue* ret) {
-                       return run(i.self(), i.context(program.module), p.name.c_str(), name.c_str(), f.get(), o.ptr(),
-                                  ret);
+                       return run(i.self(TN_PASS), i.context(program.module), p.name.c_str(), name.c_str(), f.get(),
+                                  o.ptr(), ret);
                      });
                    },
                    {Value(f)}});
@@ -123,8 +123,9 @@ void add_codegen(std::vector<Exercise>& out, const Program& p, const Map& option
                    auto* t = i.table<TnCodegen>(TN_CODEGEN);
                    auto run = need(t, &TnCodegen::generate, "generate");
                    Value o(options);
-                   return call_slot(
-                       [&](TnValue* ret) { return run(i.self(), i.context(p.module), p.module.get(), o.ptr(), ret); });
+                   return call_slot([&](TnValue* ret) {
+                     return run(i.self(TN_CODEGEN), i.context(p.module), p.module.get(), o.ptr(), ret);
+                   });
                  },
                  {Value(p.module)}});
 }
@@ -148,7 +149,7 @@ void add_executor(std::vector<Exercise>& out, const Program& p, const Map& optio
                    auto run = need(t, &TnExecutor::load, "load");
                    Value o(options), imports(b.map({}));
                    Value functions = call_slot([&](TnValue* ret) {
-                     return run(i.self(), i.context(p.module), p.module.get(), imports.ptr(), o.ptr(), ret);
+                     return run(i.self(TN_EXECUTOR), i.context(p.module), p.module.get(), imports.ptr(), o.ptr(), ret);
                    });
                    if (!functions.is_map()) throw Violation{"V4", "load returned no map of functions"};
                    const Value* main = functions.ref<Map>().find("main");
@@ -173,11 +174,12 @@ void add_op(std::vector<Exercise>& out, const Subject& s, const Map& op, const c
            auto run = need(t, &TnOp::evaluate, "evaluate");
            std::vector<TnValue> args(nodes(c.call.to<ir::Call>().args()).size(), Value(0.5).raw());
            return call_slot([&](TnValue* ret) {
-             return run(i.self(), i.context(Node()), c.call.get(), args.data(), static_cast<int32_t>(args.size()), ret);
+             return run(i.self(TN_OP), i.context(Node()), c.call.get(), args.data(), static_cast<int32_t>(args.size()),
+                        ret);
            });
          }
          auto run = what == "compute" ? need(t, &TnOp::compute, "compute") : need(t, &TnOp::infer_type, "infer_type");
-         return call_slot([&](TnValue* ret) { return run(i.self(), i.context(Node()), c.call.get(), ret); });
+         return call_slot([&](TnValue* ret) { return run(i.self(TN_OP), i.context(Node()), c.call.get(), ret); });
        },
        {}});
 }
@@ -195,8 +197,9 @@ void add_frontend(std::vector<Exercise>& out, const Subject& s, const std::strin
                    auto run = need(t, &TnFrontend::import, "import");
                    Value o(b.map({}));
                    Node empty = b.make<ir::Module>({b.map({}), b.map({}), b.map({}), b.array({})});
-                   Value module = call_slot(
-                       [&](TnValue* ret) { return run(i.self(), i.context(empty), source.raw(), o.ptr(), ret); });
+                   Value module = call_slot([&](TnValue* ret) {
+                     return run(i.self(TN_FRONTEND), i.context(empty), source.raw(), o.ptr(), ret);
+                   });
                    if (!module.is_node() || !as_node(module).is<ir::Module>())
                      throw Violation{"V4", "import returned no module"};
                    i.subject().session().verify(as_node(module));
@@ -224,7 +227,8 @@ Value link(Instance& i, const std::vector<std::string>& objects, const std::stri
   std::vector<Value> names;
   for (const std::string& o : objects) names.push_back(b.string(o));
   Value list(b.array(names));
-  return call_slot([&](TnValue* ret) { return run(i.self(), i.context(Node()), list.ptr(), output.c_str(), ret); });
+  return call_slot(
+      [&](TnValue* ret) { return run(i.self(TN_LINKER), i.context(Node()), list.ptr(), output.c_str(), ret); });
 }
 
 void add_linker(std::vector<Exercise>& out, const Subject& s) {
@@ -320,11 +324,11 @@ std::vector<Exercise> wrong_calls(const Subject& s) {
       Value o(options);
       if (p.level == "module")
         return call_slot([&](TnValue* ret) {
-          return need(t, &TnPass::run_module, "run_module")(i.self(), i.context(Node()), name.c_str(), tree.get(),
-                                                            o.ptr(), ret);
+          return need(t, &TnPass::run_module, "run_module")(i.self(TN_PASS), i.context(Node()), name.c_str(),
+                                                            tree.get(), o.ptr(), ret);
         });
       return call_slot([&](TnValue* ret) {
-        return need(t, &TnPass::run_function, "run_function")(i.self(), i.context(Node()), name.c_str(), "main",
+        return need(t, &TnPass::run_function, "run_function")(i.self(TN_PASS), i.context(Node()), name.c_str(), "main",
                                                               tree.get(), o.ptr(), ret);
       });
     };
@@ -347,7 +351,8 @@ std::vector<Exercise> wrong_calls(const Subject& s) {
                        Value imports(i.subject().b().map({})), o(i.subject().b().map({}));
                        auto* x = i.table<TnExecutor>(TN_EXECUTOR);
                        return call_slot([&](TnValue* ret) {
-                         return x->load(i.self(), i.context(Node()), t.module.get(), imports.ptr(), o.ptr(), ret);
+                         return x->load(i.self(TN_EXECUTOR), i.context(Node()), t.module.get(), imports.ptr(), o.ptr(),
+                                        ret);
                        });
                      },
                      {}});
@@ -383,11 +388,11 @@ std::vector<Exercise> wrong_calls(const Subject& s) {
                          return call_slot([&](TnValue* ret) -> int {
                            const TnContext* context = i.context(Node());
                            if (slot == 0 && TN_HAS(t, infer_type))
-                             return t->infer_type(i.self(), context, c.module.get(), ret);
+                             return t->infer_type(i.self(TN_OP), context, c.module.get(), ret);
                            if (slot == 1 && TN_HAS(t, compute))
-                             return t->compute(i.self(), context, c.module.get(), ret);
+                             return t->compute(i.self(TN_OP), context, c.module.get(), ret);
                            if (slot == 2 && TN_HAS(t, evaluate))
-                             return t->evaluate(i.self(), context, c.module.get(), nullptr, 0, ret);
+                             return t->evaluate(i.self(TN_OP), context, c.module.get(), nullptr, 0, ret);
                            *ret = {TN_NONE, 0, {0}};
                            return 0;
                          });

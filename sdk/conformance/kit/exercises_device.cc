@@ -149,7 +149,7 @@ Value load(Instance& i, const Map& payload, const std::string* bytes, const char
   PayloadBytes p(payload, bytes);
   if (no_constants) p.edit()->constants = nullptr, p.edit()->constant_count = 0;
   Loaded loaded{t};
-  call_quiet([&](TnValue* r) { return t->load(i.self(), p.raw(), &target, &loaded.module, r); });
+  call_quiet([&](TnValue* r) { return t->load(i.self(TN_LOADER), p.raw(), &target, &loaded.module, r); });
   TnLoadedFunction f{};
   f.size = sizeof f;
   call_quiet([&](TnValue* r) { return t->function(loaded.module, symbol ? symbol : p.symbol.c_str(), &f, r); });
@@ -162,8 +162,9 @@ Value accepts(Instance& i, const std::string& format, const Value& requirements,
   auto* t = i.table<TnLoader>(TN_LOADER);
   auto run = need(t, &TnLoader::accepts, "accepts");
   int32_t answer = 77;
-  Value reason = call_slot(
-      [&](TnValue* ret) { return run(i.self(), format.c_str(), requirements.ptr(), properties.ptr(), &answer, ret); });
+  Value reason = call_slot([&](TnValue* ret) {
+    return run(i.self(TN_LOADER), format.c_str(), requirements.ptr(), properties.ptr(), &answer, ret);
+  });
   if (answer < TN_ACCEPT_NO || answer > TN_ACCEPT_BEST)
     throw Violation{"D7", "accepts answered " + std::to_string(answer)};
   if (!reason.is_string()) throw Violation{"V4", "accepts returned no string"};

@@ -21,8 +21,9 @@ Value decide(Instance& i, const std::string& pattern, const Node& candidate) {
   const Builder& b = i.subject().b();
   auto* t = i.table<TnPartitioner>(TN_PARTITIONER);
   auto run = need(t, &TnPartitioner::decide, "decide");
-  Value answer =
-      call_slot([&](TnValue* ret) { return run(i.self(), i.context(Node()), pattern.c_str(), candidate.get(), ret); });
+  Value answer = call_slot([&](TnValue* ret) {
+    return run(i.self(TN_PARTITIONER), i.context(Node()), pattern.c_str(), candidate.get(), ret);
+  });
   if (!answer.is_map()) throw Violation{"V4", "decide returned no map"};
   const Map& m = answer.ref<Map>();
   const Value *take = m.find("take"), *when = m.find("when"), *reason = m.find("reason");
@@ -67,7 +68,7 @@ void add_wrong_partitioner(std::vector<Exercise>& out, const Subject& s) {
 Value lower(Instance& i, const Node& node) {
   auto* t = i.table<TnKind>(TN_KIND);
   auto run = need(t, &TnKind::lower, "lower");
-  Value v = call_slot([&](TnValue* ret) { return run(i.self(), i.context(Node()), node.get(), ret); });
+  Value v = call_slot([&](TnValue* ret) { return run(i.self(TN_KIND), i.context(Node()), node.get(), ret); });
   if (!v.is_node()) throw Violation{"V4", "lower returned no node"};
   return v;
 }
@@ -103,12 +104,13 @@ Value look_on(Instance& i, const Map& record, const Node& before, const Node& af
   if (t->size < sizeof(size_t) + sizeof(void*)) throw Violation{"E5", "its table has no slot"};
   Value r(record), out;
   if (TN_HAS(t, before_pass))
-    out = call_slot(
-        [&](TnValue* ret) { return t->before_pass(i.self(), i.context(before), r.ptr(), before.get(), ret); });
+    out = call_slot([&](TnValue* ret) {
+      return t->before_pass(i.self(TN_INSTRUMENT), i.context(before), r.ptr(), before.get(), ret);
+    });
   if (!out.is_none()) throw Violation{"V4", "before_pass returned something else than none"};
   if (TN_HAS(t, after_pass))
     out = call_slot([&](TnValue* ret) {
-      return t->after_pass(i.self(), i.context(after), r.ptr(), before.get(), after.get(), ret);
+      return t->after_pass(i.self(TN_INSTRUMENT), i.context(after), r.ptr(), before.get(), after.get(), ret);
     });
   if (!out.is_none()) throw Violation{"V4", "after_pass returned something else than none"};
   return {};

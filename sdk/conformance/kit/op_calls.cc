@@ -115,7 +115,7 @@ OpCall make_op_call(Instance& instance, const Map& op, DLDataType dtype, const c
       try {
         if (!TN_HAS(table, infer_type)) return c;
         Value type = call_slot([&](TnValue* ret) {
-          return table->infer_type(instance.self(), instance.context(Node()), c.call.get(), ret);
+          return table->infer_type(instance.self(TN_OP), instance.context(Node()), c.call.get(), ret);
         });
         c.call = b.with(c.call, ir::CallSlot::type, type);
         return c;

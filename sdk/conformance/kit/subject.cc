@@ -16,12 +16,12 @@ bool is_folder(const std::string& path) {
   return stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-std::unique_ptr<CompilerSession> open_session(const Options& o, const std::string& folder) {
+std::unique_ptr<CompilerSession> open_session(const Options& o, const std::string& folder, bool validate) {
   const TnCompiler* compiler = tn_compiler();
   Builder b(compiler->runtime, nullptr);
   std::vector<Value> dirs{b.string(folder)};
   for (const std::string& dir : o.plugin_dirs) dirs.push_back(b.string(dir));
-  Builder::Entries options{{"plugin_dirs", b.array(dirs)}, {"probe", Value(false)}};
+  Builder::Entries options{{"plugin_dirs", b.array(dirs)}, {"probe", Value(false)}, {"validate", Value(validate)}};
   if (!o.config.empty()) options.emplace_back("config", b.string(o.config));
   return std::make_unique<CompilerSession>(compiler, b.map(options));
 }
@@ -52,7 +52,7 @@ Place place_of(const std::string& target) {
 }
 
 Subject::Subject(const Options& options)
-    : options_(options), place_(place_of(options.target)), session_(open_session(options, place_.folder)) {
+    : options_(options), place_(place_of(options.target)), session_(open_session(options, place_.folder, false)) {
   all_ = session_->plugins();
   for (const Value& p : all_.find("plugins")->ref<Array>()) {
     const Map& m = p.ref<Map>();
@@ -73,7 +73,9 @@ Subject::Subject(const Options& options)
   place_.library = text_of(info_, "library");
 }
 
-std::unique_ptr<CompilerSession> Subject::another_session() const { return open_session(options_, place_.folder); }
+std::unique_ptr<CompilerSession> Subject::another_session(bool validate) const {
+  return open_session(options_, place_.folder, validate);
+}
 
 bool Subject::provides(std::string_view capability) const {
   if (capability.empty()) return true;
@@ -125,6 +127,9 @@ Instance::Instance(const Subject& subject, const CompilerSession& session, Pins*
   made_ = true;
 }
 
+Instance::Instance(const Subject& subject, const CompilerSession& session, OfTheHost)
+    : subject_(subject), session_(session), of_the_host_(session.service<TnHostPlugins>(TN_HOST_PLUGINS)) {}
+
 void Instance::destroy() {
   if (made_) subject_.table()->destroy(self_);
   made_ = false;
@@ -137,7 +142,19 @@ const void* Instance::service(void* self, const char* id) {
   return i->session_.service<void>(id);
 }
 
+const TnProvided& Instance::provided(const char* capability) const {
+  auto [at, is_new] = provided_.try_emplace(capability);
+  if (is_new)
+    call([&](TnValue* ret) {
+      return of_the_host_->open(of_the_host_->self, subject_.id().c_str(), capability, &at->second, ret);
+    });
+  return at->second;
+}
+
+void* Instance::self(const char* capability) const { return of_the_host_ ? provided(capability).instance : self_; }
+
 const void* Instance::find(const char* capability) const {
+  if (of_the_host_) return provided(capability).table;
   const void* t = subject_.table()->capability(self_, capability);
   if (!t) throw Violation{"E2", "the manifest provides " + std::string(capability) + ", the library does not"};
   return t;

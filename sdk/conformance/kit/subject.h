@@ -4,8 +4,10 @@
 
 #include <tenon/compiler_session.h>
 #include <tenon/ext/context.h>
+#include <tenon/ext/plugins.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "findings.h"
@@ -38,7 +40,8 @@ class Subject {
 
   const Options& options() const { return options_; }
   const CompilerSession& session() const { return *session_; }
-  std::unique_ptr<CompilerSession> another_session() const;
+  // `validate`: the validation layer stands between its host and the plugins.
+  std::unique_ptr<CompilerSession> another_session(bool validate = false) const;
   const Builder& b() const { return session_->builder(); }
   const std::string& id() const { return id_; }
   const std::string& folder() const { return place_.folder; }
@@ -63,6 +66,9 @@ class Subject {
 // An instance of the plugin over the services of a session.
 class Instance {
  public:
+  // The host's own: its slots are called as the session calls them, with what the session has in between.
+  struct OfTheHost {};
+  Instance(const Subject& subject, const CompilerSession& session, OfTheHost);
   // `alone`: no other plugin's capability is there, only the services of the host.
   Instance(const Subject& subject, const CompilerSession& session, Pins* pins = nullptr, bool alone = false);
   Instance(const Instance&) = delete;
@@ -72,6 +78,8 @@ class Instance {
 
   const Subject& subject() const { return subject_; }
   void* self() const { return self_; }
+  // What the slots of a capability's table are called with.
+  void* self(const char* capability) const;
   // Throws Violation when the plugin does not answer.
   template <class Table>
   const Table* table(const char* capability) const {
@@ -82,16 +90,19 @@ class Instance {
 
  private:
   const void* find(const char* capability) const;
+  const TnProvided& provided(const char* capability) const;
   static const void* service(void* self, const char* id);
 
   const Subject& subject_;
   const CompilerSession& session_;
-  Pins* pins_;
-  bool alone_;
+  Pins* pins_ = nullptr;
+  bool alone_ = false;
   std::vector<char> host_bytes_;
-  TnHost* host_;
+  TnHost* host_ = nullptr;
   void* self_ = nullptr;
   bool made_ = false;
+  const TnHostPlugins* of_the_host_ = nullptr;
+  mutable std::map<std::string, TnProvided> provided_;
 };
 
 // The bytes of a result, as text that is the same wherever it is computed.
