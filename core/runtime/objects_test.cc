@@ -49,6 +49,19 @@ TEST(Objects, ErrorsKeepTheirCause) {
   } catch (const Error& e) { EXPECT_EQ(e.message + e.where + e.hint + e.cause->message, "outerf:1:2do thisinner"); }
 }
 
+TEST(Objects, ErrorsThatCauseThemselvesAreCopied) {
+  TnValue ret;
+  rt->error(TN_ERROR_IO, "again", nullptr, nullptr, nullptr, &ret);
+  auto* e = reinterpret_cast<TnError*>(ret.as.object);
+  e->cause = &e->header;
+  Error copy(e);
+  size_t causes = 0;
+  for (const Error* c = copy.cause.get(); c; c = c->cause.get()) ++causes;
+  EXPECT_EQ(causes, 64u);
+  e->cause = nullptr;
+  tn_value_release(&ret);
+}
+
 int destroyed = 0;
 
 TEST(Objects, WeakReferencesKeepMemoryButNotContent) {

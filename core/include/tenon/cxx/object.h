@@ -22,10 +22,11 @@ class Error : public std::exception {
  public:
   Error(int32_t code, std::string message, std::string where = {}, std::string hint = {})
       : code(code), message(std::move(message)), where(std::move(where)), hint(std::move(hint)) {}
-  // Copies a TnError with its causes.
-  explicit Error(const TnError* error)
+  // Copies a TnError with its causes: the first so many, for a plugin may make rings of them.
+  explicit Error(const TnError* error, int causes = 64)
       : code(error->code), message(error->message), where(error->where), hint(error->hint) {
-    if (error->cause) cause = std::make_shared<Error>(reinterpret_cast<const TnError*>(error->cause));
+    if (error->cause && causes > 0)
+      cause = std::make_shared<Error>(reinterpret_cast<const TnError*>(error->cause), causes - 1);
   }
   const char* what() const noexcept override { return message.c_str(); }
 
