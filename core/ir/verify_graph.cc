@@ -173,15 +173,17 @@ void GraphRules::check_extents(const Value& listed, int64_t ndim, const char* of
   }
   const Array& extents = listed.ref<Array>();
   for (size_t d = 0; d < extents.size(); ++d) {
-    std::string which = "dimension " + std::to_string(d) + " of " + of;
+    auto refuse = [&](const std::string& why, const char* hint = "") {
+      throw Violation{"type", "dimension " + std::to_string(d) + " of " + of + why, hint};
+    };
     if (!extents[d].is_node() || !(flags_of_kind(as_node(extents[d])) & TN_KIND_EXPR))
-      throw Violation{"type", which + " is " + describe(extents[d].raw()) + ", which is no expression"};
+      refuse(" is " + describe(extents[d].raw()) + ", which is no expression");
     const Node& e = as_node(extents[d]);
     if (!same_dtype(e.dtype(), kInt64))
-      throw Violation{"type", which + " must be an int64, but is " + what(e) +
-                                  (e.is<ir::Var>() && has_dtype(e) ? " of dtype " + dtype_text(e.dtype()) : "")};
+      refuse(" must be an int64, but is " + what(e) +
+             (e.is<ir::Var>() && has_dtype(e) ? " of dtype " + dtype_text(e.dtype()) : ""));
     if (auto* i = e.as<ir::IntImm>(); i && i->value() < 0 && !may_be_negative)
-      throw Violation{"type", which + " is " + std::to_string(i->value()), "an extent is 0 or more"};
+      refuse(" is " + std::to_string(i->value()), "an extent is 0 or more");
   }
   if (ndim >= 0 && ndim != static_cast<int64_t>(extents.size()))
     throw Violation{"type", std::string(of) + " lists " + std::to_string(extents.size()) +
@@ -212,6 +214,7 @@ void GraphRules::check_tensor_type(const relax::TensorType& type) const {
 // ---- Bindings --------------------------------------------------------------------------------------------------
 
 void GraphRules::check_symbols(const Node& type, const Node& var) const {
+  if (!(flags_of(type.get()) & kHasVariables)) return;
   std::vector<const Node*> open{&type};
   for (size_t k = 0; k < open.size() && k < 4096; ++k) {
     const Array* extents = nullptr;

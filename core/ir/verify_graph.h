@@ -1,30 +1,31 @@
 // The rules of graph functions (relax.Function), each checked at one node and what stands directly below it.
 //
-//   graph-level        A slot holds what belongs there: a binding, a block, an expression of the graph level, a type.
-//   type               The extents of a tensor type are int64 expressions, none of them negative, as many as `ndim`
-//   says. parameter          A parameter has a type. symbol             A symbolic dimension is introduced by a
-//   parameter or a match_cast, not by the type of a binding. binding-type       A bound variable has the type of its
-//   value. match-cast         A match_cast may hold: the value is not already known to be of another type. dataflow
-//   What a dataflow block binds is used outside of it only when it is one of its outputs; an output is
-//                      bound in the block; there is no branch and no effect in the block.
-//   purity             A pure function calls nothing that has effects.
-//   branch             The condition of a branch is one bool; both of its sides have one type.
-//   return-type        The result of a function has the type that the function declares.
-//   tuple              A tuple has the type of its fields; a field of a tuple is one that there is.
-//   constant           The bytes of a constant are as many as its type needs.
-//   scalar             A relax.PrimValue holds a scalar, of the dtype that its type says.
-//   shape              The values of a shape are integers.
-//   expression-type    An expression has the type that its parts give it.
-//   call-target        What is called is an operator, a function of the module, an external function or a function
-//   value. call-operator      An operator is known, of the graph level, and takes these arguments and attributes.
-//   operator-type      A call of an operator has the type that the operator gives for its arguments.
-//   call-arguments     The arguments of a function of the module agree with its parameters, and the result with its
-//   own. destination        A call in destination-passing style names a function, a tuple of arguments and, with shape
-//   and dtype,
-//                      every output.
-//   in-place           inplace_indices gives each output an argument of its type, or -1.
-//   call-packed        A packed call names an external function.
-//   recursion          A function that calls itself, over others or not, declares the type of its result.
+//   graph-level      A slot holds what belongs there: a binding, a block, an expression of the graph level, a type.
+//   type             The extents of a tensor type are int64 expressions, none negative, as many as `ndim` says.
+//   parameter        A parameter has a type.
+//   symbol           A symbolic dimension is introduced by a parameter or a match_cast, not by a binding's type.
+//   binding-type     A bound variable has the type of its value.
+//   match-cast       A match_cast may hold: the value is not already known to be of another type.
+//   dataflow         What a dataflow block binds is used outside of it only when it is one of its outputs; an output
+//                    is bound in the block; there is no branch and no effect in the block.
+//   purity           A pure function calls nothing that has effects.
+//   branch           The condition of a branch is one bool; both of its sides have one type.
+//   return-type      The result of a function has the type that the function declares.
+//   tuple            A tuple has the type of its fields; a field of a tuple is one that there is.
+//   constant         The bytes of a constant are as many as its type needs.
+//   scalar           A relax.PrimValue holds a scalar, of the dtype that its type says.
+//   shape            The values of a shape are integers.
+//   expression-type  An expression has the type that its parts give it.
+//   call-target      What is called is an operator, a function of the module, an external function or a value that
+//                    is a function.
+//   call-operator    An operator is known, of the graph level, and takes these arguments and attributes.
+//   operator-type    A call of an operator has the type that the operator gives for its arguments.
+//   call-arguments   The arguments of a function of the module agree with its parameters, and the result with its own.
+//   destination      A call in destination-passing style names a function, a tuple of arguments and, with shape and
+//                    dtype, every output.
+//   in-place         inplace_indices gives each output an argument of its type, or -1.
+//   call-packed      A packed call names an external function.
+//   recursion        A function that calls itself, over others or not, declares the type of its result.
 //
 // A mismatch of types is a mistake only where it can be proved (verify_types.h).
 #ifndef TENON_CORE_IR_VERIFY_GRAPH_H

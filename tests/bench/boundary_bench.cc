@@ -1,9 +1,8 @@
 // What the boundary between host and plugins costs, and what verification and validation cost, in compiles end to end.
 //
 //   calls    a slot of the host through its C table, the SDK's C++ over it, and the same work called directly
-//   models   the digits, a ResNet-like graph, a module of 10,000 operations: compiled with and without the verifiers,
-//   in turn, and the
-//            calls across the boundary, counted and priced
+//   models   the digits, a ResNet-like graph, a module of 10,000 operations: compiled with and without the verifiers
+//            in turn, and the calls across the boundary, counted and priced
 //
 //   tenon_bench_boundary [--rounds=N] [--only=MODEL]
 #include <tenon/compiler_session.h>
@@ -270,7 +269,7 @@ void model(const Model& m, int rounds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int rounds = 3;
+  int rounds = 7;
   std::string only;
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--rounds=", 9) == 0) rounds = std::max(1, std::atoi(argv[i] + 9));
