@@ -86,6 +86,16 @@ void check_id(const std::string& id) {
       throw UsageError("'" + id + "' is a target of CMake's own", "name the vendor too, such as com.vendor." + id);
 }
 
+// Of two plugins with one id the host would know one.
+void check_not_installed(const std::string& id, const Common& common) {
+  const Map all = common.open()->plugins();
+  for (const Value& plugin : all.find("plugins")->ref<Array>())
+    if (plugin.ref<Map>().find("id")->as_string() == id)
+      throw Error(TN_ERROR_DUPLICATE, "a plugin with the id '" + id + "' is installed",
+                  std::string(plugin.ref<Map>().find("manifest")->as_string()),
+                  "name the vendor too, such as com.vendor." + id.substr(id.find_last_of('.') + 1));
+}
+
 // A word of a shell command.
 std::string shell_word(const std::string& text) {
   auto is_plain = [](unsigned char c) {
@@ -106,6 +116,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 int new_plugin(const NewArgs& a, const Common& common) {
   const Kind& kind = kind_of(a.kind);
   check_id(a.id);
+  check_not_installed(a.id, common);
   const fs::path from = templates() / kind.folder, to = a.folder.empty() ? a.id : a.folder;
   const bool in_c = fs::exists(from / "src/plugin.c"), in_cxx = fs::exists(from / "src/plugin.cc");
   if (a.language == "c" ? !in_c : a.language == "c++" && !in_cxx)
