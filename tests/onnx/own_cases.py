@@ -132,6 +132,33 @@ def shapes():
          {"x": np.zeros(2, np.float32)}, np.float32([1, 2.5]))
 
 
+def small_inputs():
+    pool, tall = dict(kernel_shape=[3, 3]), {"x": ["n", 2, "h", "w"]}
+    flat = [helper.make_node("MaxPool", ["x"], ["p"], **pool), node("Flatten", "p")]
+    x = numbers(1, 2, 3, 3)
+    case("a window that just fits", flat, {"x": x}, x.max((2, 3)), shapes=tall)
+    case("a window that does not fit and whose extents are multiplied", flat, {"x": x[:, :, :1, :1]},
+         "too small: an extent of p is negative", shapes=tall)
+    case("a result of a negative extent", [node("MaxPool", "x", **pool)], {"x": x[:, :, :1]},
+         "too small: dimension 2 of the result is negative", shapes=tall)
+    less = [helper.make_node("Shape", ["a"], ["s"]), helper.make_node("Sub", ["s", "five"], ["t"]),
+            helper.make_node("Expand", ["one", "t"], ["e"]), node("Reshape", "e all")]
+    case("sizes taken from sizes", less, {"a": numbers(1, 1)}, "too small: an extent of e is negative",
+         {"five": np.int64([5, 5]), "one": np.ones((1, 1), np.float32), "all": np.int64([-1])}, shapes={"a": ["n", "m"]})
+
+
+def long_sums():
+    ones = np.ones((1, 1, 4096, 4608), np.float32)
+    one("a mean of more ones than single precision counts", "GlobalAveragePool", [ones], ones[:, :, :1, :1])
+    tenth = np.full((1, 1 << 18), 0.1, np.float32)
+    due = tenth[:, :1].astype(np.float64) * (1 << 18)
+    case("a sum of many tenths", [node("ReduceSum", "x axes")], {"x": tenth}, due.astype(np.float32),
+         {"axes": np.int64([1])}, 13, {"x": ["n", "m"]})
+    one("a norm of many", "ReduceL2", [tenth], np.sqrt(due * tenth[0, 0]).astype(np.float32), axes=[1])
+    one("the logarithm of a sum of many exponentials", "ReduceLogSumExp", [tenth],
+        (np.log(1 << 18) + tenth[:, :1].astype(np.float64)).astype(np.float32), axes=[1])
+
+
 def names():
     a, b = numbers(3), numbers(3)
     case("names that are one when written as words", [node("Sub", "a.b a_b")], {"a.b": a, "a_b": b}, a - b)
@@ -181,7 +208,7 @@ def main():
     arguments.add_argument("tenon", type=lambda p: str(pathlib.Path(p).resolve()))
     arguments.add_argument("--filter", default="")
     a = arguments.parse_args()
-    for group in (old_broadcasting, old_operators, pooling, reductions, layers, shapes, names):
+    for group in (old_broadcasting, old_operators, pooling, reductions, layers, shapes, small_inputs, long_sums, names):
         group()
     chosen = [item for item in CASES if re.search(a.filter, item[0])]
     wrong = 0

@@ -1,6 +1,8 @@
 // Parameters, sequences, branches and results of a host function.
 #include "host_function.h"
 
+#include "extents.h"
+
 namespace tenon::graph {
 
 bool tensors_of_type(const Node& type, std::vector<Node>& out) {
@@ -212,8 +214,13 @@ Place HostFunction::match_cast(const relax::MatchCast& n, Stmts& out) {
     }
     for (size_t d = 0; d < want.size(); ++d) {
       const Node& w = nodes(want)[d];
+      const bool fits = is_extent_check(b_, w, have(d));
       out.push_back(b_.make<tir::Assert>(
-          {b_.eq(w, have(d)), b_.string("match_cast of " + name + ": dimension " + std::to_string(d) + " differs")}));
+          {fits ? b_.le(b_.imm(0), w) : b_.eq(w, have(d)),
+           b_.string(fits ? "the inputs are too small: an extent of " + name.substr(0, name.rfind("_fits")) +
+                                " is negative"
+                          : "match_cast of " + name + ": dimension " + std::to_string(d) + " differs")},
+          n.span()));
     }
   };
   if (auto* t = n.cast_type().as<relax::TensorType>(); t && from.kind == Place::kBuffer) {

@@ -1,8 +1,9 @@
-// Operators become loop functions. A function that two calls share is placed in the module once.
+// Operators become loop functions. A function that two calls share is placed in the module once. What small inputs
+// could make negative is checked from here on (extents.h): later passes hide it.
 #include <map>
 #include <set>
 
-#include "passes.h"
+#include "extents.h"
 
 namespace tenon::graph {
 namespace {
@@ -27,6 +28,7 @@ class Legalizer {
       const Node given = f;
       if (!is_normal(f)) f = as_node(normalize(self_, args_, f));
       Value made = b_.rewrite(Value(f), [&](const Node&, const Node& n) { return replacement(n); });
+      if (!as_node(made).same_as(f)) made = with_checked_extents(self_, as_node(made));
       changed = changed || !as_node(made).same_as(given);
       functions_[i].second = made;
     }

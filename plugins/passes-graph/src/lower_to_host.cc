@@ -1,13 +1,16 @@
 // Every graph function of the module becomes a host function; a public one also gets an entry that allocates its
 // results.
+#include "extents.h"
 #include "host_function.h"
 
 namespace tenon::graph {
 namespace {
 
 // def main(x) -> handle:  registers[k] = alloc_tensor(...); main.body(x, views of them...); ret(the tensor, or a tuple)
-Node entry_of(const Builder& b, const tir::PrimFunc& body, const std::string& callee, const Value& symbol,
+Node entry_of(const PassesGraph& self, const tir::PrimFunc& body, const std::string& callee, const Value& symbol,
               const Value& result_type) {
+  const Builder& b = self.builder();
+  Extents extents(self);
   int64_t outputs = body.attrs().find("tenon.num_outputs")->as_int();
   size_t inputs = body.params().size() - static_cast<size_t>(outputs);
   // The entry has variables of its own. (`own` renames what `from` and `to` list when it is called.)
@@ -41,6 +44,12 @@ Node entry_of(const Builder& b, const tir::PrimFunc& body, const std::string& ca
       params.push_back(mine);
       continue;
     }
+    for (size_t d = 0; d < shape.size(); ++d)
+      if (extents.may_be_negative(shape[d]))
+        stmts.push_back(b.make<tir::Assert>(
+            {b.le(b.imm(0), shape[d]),
+             b.string("the inputs are too small: dimension " + std::to_string(d) + " of " +
+                      (outputs == 1 ? "the result" : "result " + std::to_string(handles.size())) + " is negative")}));
     Array at = b.array({Value(b.imm(static_cast<int64_t>(handles.size())))});
     std::vector<Node> dims{b.make<ir::StringImm>({Value(), b.string(dtype_text(buffer->dtype()))})};
     dims.insert(dims.end(), shape.begin(), shape.end());
@@ -121,7 +130,7 @@ Value lower_to_host(PassesGraph& self, const PassArgs&, const Node& module) {
     functions.emplace_back(body, lowered);
     Value result_type = f->ret_type();
     if (auto* seq = f->body().as<relax::SeqExpr>(); seq && !result_type.is_node()) result_type = seq->body().slot(0);
-    entries.emplace_back(name, entry_of(b, lowered.to<tir::PrimFunc>(), body, *symbol, result_type));
+    entries.emplace_back(name, entry_of(self, lowered.to<tir::PrimFunc>(), body, *symbol, result_type));
     bodies[name] = body;
   }
   if (!changed) return m;
