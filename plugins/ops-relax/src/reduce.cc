@@ -44,6 +44,15 @@ Node element(const Axes& a, const Tensor& x, const Indices& i, const Indices& r)
   return x(at);
 }
 
+// In what the sum over `extents` is kept: in single precision ever more of each addend is lost as the sum grows, and
+// 2^24 ones are as many as it can count.
+DLDataType accumulator(const Compute& f, DLDataType t, const Shape& extents) {
+  constexpr int64_t kFew = 256;
+  if (!same_dtype(t, kFloat32)) return t;
+  auto count = Compute::constant(f.simplify(f.product(extents)));
+  return count && *count <= kFew ? t : make_dtype(kDLFloat, 64);
+}
+
 template <class Combine>
 void reduction(Compute& f, const Node& init, Combine&& combine) {
   const Tensor& x = f.in(0);
@@ -76,13 +85,14 @@ Exponentials exponentials(Compute& f, const Tensor& x) {
   require_floating(f);
   size_t axis = f.axis(f.attr_int("axis", -1), x.rank());
   Shape shape = without(x.shape, axis);
-  Exponentials e{axis, f.temporary("greatest", shape, x.dtype), f.temporary("total", shape, x.dtype)};
+  const DLDataType wide = accumulator(f, x.dtype, {x.shape[axis]});
+  Exponentials e{axis, f.temporary("greatest", shape, x.dtype), f.temporary("total", shape, wide)};
   f.reduce(
       e.greatest, "greatest", {x.shape[axis]}, least(f, x.dtype),
       [&](const Node& a, const Node& v) { return f.b.max(a, v); },
       [&](const Indices& i, const Indices& r) { return x(with(i, axis, r[0])); });
   f.sum(e.total, "total", {x.shape[axis]}, [&](const Indices& i, const Indices& r) {
-    return f.b.intrinsic(x.dtype, "tir.exp", {f.b.sub(x(with(i, axis, r[0])), e.greatest(i))});
+    return f.b.cast(f.b.intrinsic(x.dtype, "tir.exp", {f.b.sub(x(with(i, axis, r[0])), e.greatest(i))}), wide);
   });
   return e;
 }
@@ -101,8 +111,15 @@ Node greatest(const Compute& f, DLDataType t) {
 
 void sum(Compute& f) {
   require_numbers(f);
-  Node zero = f.b.constant_of(0, f.in(0).dtype);
-  reduction(f, zero, [&](const Node& a, const Node& v) { return f.b.add(a, v); });
+  const Tensor& x = f.in(0);
+  Axes a = axes_of(f, x);
+  const DLDataType wide = accumulator(f, x.dtype, a.extents);
+  if (same_dtype(wide, x.dtype))
+    return reduction(f, f.b.constant_of(0, x.dtype), [&](const Node& s, const Node& v) { return f.b.add(s, v); });
+  Tensor total = f.temporary("total", a.shape, wide), y = f.output(a.shape, x.dtype);
+  f.sum(total, "sum", a.extents,
+        [&](const Indices& i, const Indices& r) { return f.b.cast(element(a, x, i, r), wide); });
+  f.spatial(y, "rounded", [&](const Indices& i) { return f.b.cast(total(i), x.dtype); });
 }
 
 void product(Compute& f) {
@@ -127,13 +144,13 @@ void mean(Compute& f) {
   Tensor y = f.output(a.shape, x.dtype);
   if (a.extents.empty()) return f.spatial(y, "copy", [&](const Indices& i) { return x(i); });
   const bool floating = is_floating(x.dtype);
-  const DLDataType wide = floating || x.dtype.bits == 64 ? x.dtype : kInt64;
+  const DLDataType wide = floating ? accumulator(f, x.dtype, a.extents) : x.dtype.bits == 64 ? x.dtype : kInt64;
   Tensor total = f.temporary("total", a.shape, wide);
   f.sum(total, "sum", a.extents,
         [&](const Indices& i, const Indices& r) { return f.b.cast(element(a, x, i, r), wide); });
   Node count = f.b.cast(f.product(a.extents), wide);
   f.spatial(y, "mean", [&](const Indices& i) -> Node {
-    if (floating) return f.b.div(total(i), count);
+    if (floating) return f.b.cast(f.b.div(total(i), count), x.dtype);
     return f.b.cast(f.b.make<tir::TruncDiv>({wide, total(i), count}), x.dtype);
   });
 }
@@ -144,7 +161,8 @@ void softmax(Compute& f) {
   Tensor y = f.output(x.shape, x.dtype);
   f.spatial(y, "softmax", [&](const Indices& i) {
     Indices rest = without(i, e.axis);
-    return f.b.div(f.b.intrinsic(x.dtype, "tir.exp", {f.b.sub(x(i), e.greatest(rest))}), e.total(rest));
+    return f.b.div(f.b.intrinsic(x.dtype, "tir.exp", {f.b.sub(x(i), e.greatest(rest))}),
+                   f.b.cast(e.total(rest), x.dtype));
   });
 }
 
@@ -154,7 +172,8 @@ void log_softmax(Compute& f) {
   Tensor y = f.output(x.shape, x.dtype);
   f.spatial(y, "log_softmax", [&](const Indices& i) {
     Indices rest = without(i, e.axis);
-    return f.b.sub(f.b.sub(x(i), e.greatest(rest)), f.b.intrinsic(x.dtype, "tir.log", {e.total(rest)}));
+    return f.b.sub(f.b.sub(x(i), e.greatest(rest)),
+                   f.b.intrinsic(x.dtype, "tir.log", {f.b.cast(e.total(rest), x.dtype)}));
   });
 }
 
