@@ -115,6 +115,29 @@ def layers():
     case("Dropout that trains", [node("Dropout", "x ratio training")], {"x": a}, r"training mode \('training'\)", training)
 
 
+def wrapped_power(x, y, dtype):
+    """x ** y in whole numbers, kept to the bits of the dtype."""
+    bits = np.iinfo(dtype).bits
+    value = pow(x, y, 1 << bits) if y >= 0 else {1: 1, -1: 1 - 2 * (y % 2)}.get(x, 0)
+    return (value + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+
+
+def powers():
+    for dtype, exponents in ((np.int64, np.int64), (np.int32, np.int64), (np.int64, np.int32), (np.int32, np.uint64)):
+        least, greatest = np.iinfo(exponents).min, np.iinfo(exponents).max
+        y = [0, 1, 2, 3, 22, 31, 39, 63, 64, 101, greatest, greatest - 1] + ([-1, -2, -3, least] if least else [])
+        x = [[0], [1], [-1], [2], [-2], [3], [-3], [7], [np.iinfo(dtype).max], [np.iinfo(dtype).min]]
+        expected = np.array([[wrapped_power(b, e, dtype) for e in y] for b, in x], dtype)
+        one(f"{dtype.__name__} to {exponents.__name__} is exact and wraps around", "Pow",
+            [np.array(x, dtype), np.array(y, exponents)], expected, 15)
+    one("integers to fractions are cut off", "Pow", [np.int32([3, 8, 7, 9, 49, 4]), np.float32([.5, .5, .5, .5, .5, -.5])],
+        np.int32([1, 2, 2, 3, 7, 0]), 15)
+    whole = np.arange(1, 40000, 7, dtype=np.int32)
+    one("whole roots of integers are exact", "Pow", [whole * whole, np.float32(.5)], whole, 15)
+    case("powers of powers", [helper.make_node("Pow", ["x", "z"], ["p"]), node("Pow", "p z")], {"x": np.int64([3, -7, 2])},
+         np.int64([3**36, wrapped_power(-7, 36, np.int64), 2**36]), {"z": np.int64([6])}, shapes={"x": ["n"]})
+
+
 def shapes():
     x = numbers(4, 4)
     to = {"to": np.int64([-1, 8])}
@@ -181,7 +204,7 @@ def main():
     arguments.add_argument("tenon", type=lambda p: str(pathlib.Path(p).resolve()))
     arguments.add_argument("--filter", default="")
     a = arguments.parse_args()
-    for group in (old_broadcasting, old_operators, pooling, reductions, layers, shapes, names):
+    for group in (old_broadcasting, old_operators, pooling, reductions, layers, powers, shapes, names):
         group()
     chosen = [item for item in CASES if re.search(a.filter, item[0])]
     wrong = 0

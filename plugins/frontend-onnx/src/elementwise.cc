@@ -83,12 +83,15 @@ void mean(Importer& m) {
   m.set_output(0, m.call("relax.divide", {total, m.scalar(static_cast<double>(m.inputs()), m.dtype(total))}));
 }
 
+// Integers to integers are exact and wrap around; with a fraction the power is computed as float64 and cut off.
 void power(Importer& m) {
   Node x = m.input(0), y = second(m, x);
-  DLDataType t = m.dtype(x), computed = is_floating(t) ? t : kFloat64;
-  Node z = m.call("relax.power", {m.astype(x, computed), m.astype(y, computed)});
-  if (!is_floating(t)) z = m.astype(m.call("relax.round", {z}), t);
-  m.set_output(0, z);
+  DLDataType t = m.dtype(x), exponent = m.dtype(y), computed = t;
+  if (is_integer(t) && is_integer(exponent))
+    computed = make_dtype(exponent.code == kDLUInt ? kDLUInt : kDLInt, std::max(t.bits, exponent.bits));
+  else if (!is_floating(t))
+    computed = kFloat64;
+  m.set_output(0, m.astype(m.call("relax.power", {m.astype(x, computed), m.astype(y, computed)}), t));
 }
 
 void modulo(Importer& m) {
