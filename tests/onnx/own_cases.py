@@ -147,6 +147,16 @@ def shapes():
     half = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Div", ["s", "two"], ["t"]), node("Expand", "one t")]
     case("sizes are divided towards zero", half, {"x": x}, np.ones((2, 2), np.float32),
          {"two": np.int64([2, 2]), "one": np.ones((1, 1), np.float32)}, shapes={"x": ["n", "m"]})
+    below = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Sub", ["a", "s"], ["m"]),
+             helper.make_node("Div", ["m", "b"], ["q"]), helper.make_node("Add", ["q", "c"], ["t"]), node("Expand", "one t")]
+    for a, b in ((3, 2), (11, 2), (3, -2), (11, -2), (0, 4)):
+        quotient = abs(a - 6) // abs(b) * (1 if (a < 6) == (b < 0) else -1)
+        weights = {"a": np.int64([a]), "b": np.int64([b]), "c": np.int64([5]), "one": np.ones(1, np.float32)}
+        for sizes in (["n"], [6]):
+            case(f"({a} - size) / {b} towards zero, of {sizes[0]}", below, {"x": numbers(6)},
+                 np.ones(quotient + 5, np.float32), weights, shapes={"x": sizes})
+    case("a size divided by what may have either sign", below, {"x": numbers(6), "b": np.int64([2])},
+         "computed at run time", {"a": np.int64([3]), "c": np.int64([5]), "one": np.ones(1, np.float32)})
     case("a size divided by zero", half, {"x": x}, "a shape is divided by zero",
          {"two": np.int64([0, 2]), "one": np.ones((1, 1), np.float32)})
     case("an integer that no double holds", [helper.make_node("Constant", [], ["c"], value_int=2**53 + 1),

@@ -1,5 +1,7 @@
 #include "importer.h"
 
+#include <tenon/cxx/arith.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -310,10 +312,20 @@ Node Importer::constant(const TensorData& t) {
   }
 }
 
-Node Importer::simplify(const Node& e) const {
-  const TnHostArith* arith = self_.arith;
-  std::unique_ptr<TnAnalyzer, void (*)(TnAnalyzer*)> a(arith->create(arith->self), arith->destroy);
-  return tenon::call([&](TnValue* ret) { return arith->simplify(a.get(), e.get(), ret); }).ref<Node>();
+Node Importer::simplify(const Node& e) const { return Arith(b, self_.arith).simplify(e); }
+
+Node Importer::truncated(const Node& x, const Node& y) const {
+  const auto *n = x.as<ir::IntImm>(), *d = y.as<ir::IntImm>();
+  if (d && (d->value() == 0 || d->value() == INT64_MIN || (n && n->value() == INT64_MIN))) return {};
+  if (n && d) return b.imm(n->value() / d->value());
+  Arith arith(b, self_.arith);
+  const Node zero = b.imm(0);
+  for (const auto& [name, symbol] : symbols_) arith.enter(b.ge(symbol, zero));  // sizes
+  if (arith.can_prove(b.lt(y, zero))) return b.sub(zero, truncated(x, simplify(b.sub(zero, y))));
+  if (!arith.can_prove(b.ge(y, zero))) return {};
+  if (arith.can_prove(b.ge(x, zero))) return b.floordiv(x, y);
+  // Dimensions have no division but the one that rounds down: each sign of x by itself, with the other one 0.
+  return b.sub(b.floordiv(b.max(x, zero), y), b.floordiv(b.max(b.sub(zero, x), zero), y));
 }
 
 const std::vector<Node>* Importer::known(const Node& value) const {

@@ -86,6 +86,8 @@ class Importer {
   // States that two numbers, computed from shapes, are equal: checked at run time.
   void require_equal(const Node& x, const Node& y);
   Node simplify(const Node& e) const;
+  // The quotient of two numbers computed from shapes, towards zero; null where the sign of y is not known.
+  Node truncated(const Node& x, const Node& y) const;
   Node tensor(const TensorData& t) { return constant(t); }
 
   // ---- Integer tensors whose elements are known while importing: shapes, axes
