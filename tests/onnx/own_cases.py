@@ -168,6 +168,10 @@ def shapes():
 def names():
     a, b = numbers(3), numbers(3)
     case("names that are one when written as words", [node("Sub", "a.b a_b")], {"a.b": a, "a_b": b}, a - b)
+    first = [helper.make_node("Shape", ["z"], ["s"]), helper.make_node("Gather", ["s", "zero"], ["n"]), node("Expand", "one n")]
+    for title, z in (("in one that is named like it", ["x_0", 2]), ("in one that is named like the next", ["x_0", "x_0_"])):
+        case("a dimension without a name, " + title, first, {"x": numbers(2, 3), "z": numbers(5, 2)},
+             np.ones(5, np.float32), {"zero": np.int64([0]), "one": np.ones(1, np.float32)}, shapes={"x": [None, 3], "z": z})
 
 
 def declared(name, value, shape):

@@ -368,7 +368,11 @@ Node Importer::parameter(const ValueInfo& info) {
       shape.push_back(b.imm(d.value));
       continue;
     }
-    std::string name = d.symbol.empty() ? info.name + "_" + std::to_string(i) : d.symbol;
+    std::string name = d.symbol;
+    if (name.empty()) {  // a size of its own
+      name = info.name + "_" + std::to_string(i);
+      while (!dimension_names_.insert(name).second) name += "_";
+    }
     Node& symbol = symbols_[name];
     if (!symbol) symbol = b.var(name);
     shape.push_back(symbol);
@@ -455,6 +459,8 @@ Value Importer::run() {
   for (const TensorData& t : model_.initializers)
     if (!initializers_.emplace(t.name, &t).second)
       throw Error(TN_ERROR_CORRUPT, "two initializers are named '" + shown(t.name) + "'", source_->name);
+  for (const ValueInfo& info : model_.inputs)
+    for (const Dimension& d : info.shape) dimension_names_.insert(d.symbol);
   std::vector<Node> params;
   for (const ValueInfo& info : model_.inputs) {
     if (initializers_.count(info.name)) continue;  // before IR version 4 weights are listed as inputs too

@@ -124,7 +124,8 @@ class Importer {
   int64_t opset_ = 0;
   std::map<std::string, Node> values_;
   std::map<std::string, Node> symbols_;
-  std::set<std::string> words_;  // the names of parameters
+  std::set<std::string> dimension_names_;  // of the model's own, and of dimensions that it does not name
+  std::set<std::string> words_;            // the names of parameters
   std::map<std::string, const TensorData*> initializers_;
   std::map<const TnNode*, Known> known_;
   std::vector<Node> bindings_;
