@@ -157,6 +157,12 @@ def shapes():
                  np.ones(quotient + 5, np.float32), weights, shapes={"x": sizes})
     case("a size divided by what may have either sign", below, {"x": numbers(6), "b": np.int64([2])},
          "computed at run time", {"a": np.int64([3]), "c": np.int64([5]), "one": np.ones(1, np.float32)})
+    for dtype in (np.int8, np.uint8, np.int32, np.uint32, np.int64):
+        bits = np.iinfo(dtype).bits
+        casts = [helper.make_node("Cast", ["c"], ["d"], to=TYPES[np.dtype(dtype)]), helper.make_node("Cast", ["d"], ["e"], to=7),
+                 node("Expand", "x e")]
+        case(f"a size is what {dtype.__name__} holds of it", casts, {"x": numbers(1) * 0 + 1}, np.ones(6, np.float32),
+             {"c": np.int64([6 + (1 << bits if bits < 64 else 0)])})
     case("a size divided by zero", half, {"x": x}, "a shape is divided by zero",
          {"two": np.int64([0, 2]), "one": np.ones((1, 1), np.float32)})
     case("an integer that no double holds", [helper.make_node("Constant", [], ["c"], value_int=2**53 + 1),

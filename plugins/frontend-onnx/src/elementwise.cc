@@ -166,8 +166,7 @@ void cast(Importer& m) {
                                        " is not supported");
   Node x = m.input(0);
   Node y = m.astype(x, t);
-  if (const std::vector<Node>* elements = m.known(x); elements && is_integer(t) && t.bits >= 32)
-    m.set_known(y, *elements);
+  if (const std::vector<Node>* elements = m.known(x)) m.set_known(y, *elements);
   m.set_output(0, y);
 }
 

@@ -333,6 +333,25 @@ const std::vector<Node>* Importer::known(const Node& value) const {
   return it == known_.end() ? nullptr : &it->second.elements;
 }
 
+void Importer::set_known(const Node& value, std::vector<Node> elements) {
+  const DLDataType t = dtype(value);
+  if (!is_integer(t)) return;
+  const bool is_signed = t.code == kDLInt;
+  const int unused = 64 - t.bits;
+  for (Node& e : elements) {
+    const auto* n = e.as<ir::IntImm>();
+    if (!n) {
+      if (!is_signed || t.bits < 32) return;  // sizes are taken to fit into int32
+      continue;
+    }
+    const uint64_t top = static_cast<uint64_t>(n->value()) << unused;
+    const int64_t held = is_signed ? static_cast<int64_t>(top) >> unused : static_cast<int64_t>(top >> unused);
+    if (!is_signed && held < 0) return;
+    if (held != n->value()) e = b.imm(held);
+  }
+  known_[value.get()] = {value, std::move(elements)};
+}
+
 std::vector<int64_t> Importer::known_ints(size_t i, const char* what) {
   const std::vector<Node>* elements = known(input(i));
   std::vector<int64_t> out;

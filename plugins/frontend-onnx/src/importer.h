@@ -92,7 +92,8 @@ class Importer {
 
   // ---- Integer tensors whose elements are known while importing: shapes, axes
   const std::vector<Node>* known(const Node& value) const;
-  void set_known(const Node& value, std::vector<Node> elements) { known_[value.get()] = {value, std::move(elements)}; }
+  // Kept as the dtype of `value` holds them; nothing is known where that has no such number, or may wrap around.
+  void set_known(const Node& value, std::vector<Node> elements);
   // The elements of input i as plain numbers; refuses with `what` when they are not known or symbolic.
   std::vector<int64_t> known_ints(size_t i, const char* what);
 
