@@ -163,6 +163,22 @@ def shapes():
                  node("Expand", "x e")]
         case(f"a size is what {dtype.__name__} holds of it", casts, {"x": numbers(1) * 0 + 1}, np.ones(6, np.float32),
              {"c": np.int64([6 + (1 << bits if bits < 64 else 0)])})
+    for sizes in (["n", "m"], [4, 4]):
+        last = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Gather", ["s", "at"], ["t"]), node("Expand", "one t")]
+        case(f"sizes {sizes} at places of int32", last, {"x": numbers(4, 4)[:, :3] if sizes[0] == "n" else x},
+             np.ones((3, 4) if sizes[0] == "n" else (4, 4), np.float32),
+             {"at": np.int32([-1, 0]), "one": np.ones((1, 1), np.float32)}, shapes={"x": sizes})
+        narrow = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Cast", ["s"], ["a"], to=6),
+                  helper.make_node("Mul", ["a", "two"], ["b"]), helper.make_node("Gather", ["b", "at"], ["g"]),
+                  helper.make_node("Cast", ["g"], ["t"], to=7), node("Expand", "one t")]
+        case(f"sizes {sizes} computed in int32", narrow, {"x": x}, np.ones((8, 12), np.float32),
+             {"two": np.int32([3, 2]), "at": np.int64([1, 0]), "one": np.ones((1, 1), np.float32)}, shapes={"x": sizes})
+    pick = [helper.make_node("Shape", ["x"], ["s"]), node("Gather", "s at")]
+    case("sizes at places of rank 2", pick, {"x": x}, "the indices have rank 2: a number or a vector", {"at": np.int64([[0, 1]])})
+    case("sizes at places of the run time", pick, {"x": x, "at": np.int64([0])}, "computed at run time")
+    case("what is no shape, gathered", [node("Gather", "x at")], {"x": x}, "'x' is neither", {"at": np.int64([0])})
+    case("an element of int32 stays one", [helper.make_node("Gather", ["c", "at"], ["g"]), node("Add", "x g")],
+         {"x": np.int32([1])}, np.int32([31]), {"c": np.int32([20, 30]), "at": np.int32(1)})
     case("a size divided by zero", half, {"x": x}, "a shape is divided by zero",
          {"two": np.int64([0, 2]), "one": np.ones((1, 1), np.float32)})
     case("an integer that no double holds", [helper.make_node("Constant", [], ["c"], value_int=2**53 + 1),

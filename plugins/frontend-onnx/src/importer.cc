@@ -200,12 +200,15 @@ Node Importer::constant_of(const TnConstant* bytes, DLDataType dtype, const std:
   std::vector<Node> shape;
   for (int64_t d : dims) shape.push_back(b.imm(d));
   Node made = b.make<ir::Constant>({tensor_type(shape, dtype), Value(Ref<const TnConstant>::share(bytes))});
-  if (same_dtype(dtype, kInt64) && bytes->size <= 8 * 64 && dims.size() <= 1) {  // may be a shape or axes
+  const bool is_narrow = same_dtype(dtype, kInt32);
+  const uint64_t width = is_narrow ? 4 : 8;
+  if ((is_narrow || same_dtype(dtype, kInt64)) && bytes->size <= width * 64 && dims.size() <= 1) {  // a shape or axes?
     std::vector<Node> elements;
-    for (uint64_t i = 0; i < bytes->size / 8; ++i) {
-      int64_t v;
-      std::memcpy(&v, static_cast<const char*>(bytes->data) + 8 * i, 8);
-      elements.push_back(b.imm(v));
+    for (uint64_t at = 0; at + width <= bytes->size; at += width) {
+      int64_t v = 0;
+      int32_t narrow = 0;
+      std::memcpy(is_narrow ? static_cast<void*>(&narrow) : &v, static_cast<const char*>(bytes->data) + at, width);
+      elements.push_back(b.imm(is_narrow ? narrow : v));
     }
     set_known(made, std::move(elements));
   }
