@@ -115,6 +115,29 @@ def layers():
     case("Dropout that trains", [node("Dropout", "x ratio training")], {"x": a}, r"training mode \('training'\)", training)
 
 
+def wrapped_power(x, y, dtype):
+    """x ** y in whole numbers, kept to the bits of the dtype."""
+    bits = np.iinfo(dtype).bits
+    value = pow(x, y, 1 << bits) if y >= 0 else {1: 1, -1: 1 - 2 * (y % 2)}.get(x, 0)
+    return (value + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+
+
+def powers():
+    for dtype, exponents in ((np.int64, np.int64), (np.int32, np.int64), (np.int64, np.int32), (np.int32, np.uint64)):
+        least, greatest = np.iinfo(exponents).min, np.iinfo(exponents).max
+        y = [0, 1, 2, 3, 22, 31, 39, 63, 64, 101, greatest, greatest - 1] + ([-1, -2, -3, least] if least else [])
+        x = [[0], [1], [-1], [2], [-2], [3], [-3], [7], [np.iinfo(dtype).max], [np.iinfo(dtype).min]]
+        expected = np.array([[wrapped_power(b, e, dtype) for e in y] for b, in x], dtype)
+        one(f"{dtype.__name__} to {exponents.__name__} is exact and wraps around", "Pow",
+            [np.array(x, dtype), np.array(y, exponents)], expected, 15)
+    one("integers to fractions are cut off", "Pow", [np.int32([3, 8, 7, 9, 49, 4]), np.float32([.5, .5, .5, .5, .5, -.5])],
+        np.int32([1, 2, 2, 3, 7, 0]), 15)
+    whole = np.arange(1, 40000, 7, dtype=np.int32)
+    one("whole roots of integers are exact", "Pow", [whole * whole, np.float32(.5)], whole, 15)
+    case("powers of powers", [helper.make_node("Pow", ["x", "z"], ["p"]), node("Pow", "p z")], {"x": np.int64([3, -7, 2])},
+         np.int64([3**36, wrapped_power(-7, 36, np.int64), 2**36]), {"z": np.int64([6])}, shapes={"x": ["n"]})
+
+
 def shapes():
     x = numbers(4, 4)
     to = {"to": np.int64([-1, 8])}
@@ -124,6 +147,38 @@ def shapes():
     half = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Div", ["s", "two"], ["t"]), node("Expand", "one t")]
     case("sizes are divided towards zero", half, {"x": x}, np.ones((2, 2), np.float32),
          {"two": np.int64([2, 2]), "one": np.ones((1, 1), np.float32)}, shapes={"x": ["n", "m"]})
+    below = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Sub", ["a", "s"], ["m"]),
+             helper.make_node("Div", ["m", "b"], ["q"]), helper.make_node("Add", ["q", "c"], ["t"]), node("Expand", "one t")]
+    for a, b in ((3, 2), (11, 2), (3, -2), (11, -2), (0, 4)):
+        quotient = abs(a - 6) // abs(b) * (1 if (a < 6) == (b < 0) else -1)
+        weights = {"a": np.int64([a]), "b": np.int64([b]), "c": np.int64([5]), "one": np.ones(1, np.float32)}
+        for sizes in (["n"], [6]):
+            case(f"({a} - size) / {b} towards zero, of {sizes[0]}", below, {"x": numbers(6)},
+                 np.ones(quotient + 5, np.float32), weights, shapes={"x": sizes})
+    case("a size divided by what may have either sign", below, {"x": numbers(6), "b": np.int64([2])},
+         "computed at run time", {"a": np.int64([3]), "c": np.int64([5]), "one": np.ones(1, np.float32)})
+    for dtype in (np.int8, np.uint8, np.int32, np.uint32, np.int64):
+        bits = np.iinfo(dtype).bits
+        casts = [helper.make_node("Cast", ["c"], ["d"], to=TYPES[np.dtype(dtype)]), helper.make_node("Cast", ["d"], ["e"], to=7),
+                 node("Expand", "x e")]
+        case(f"a size is what {dtype.__name__} holds of it", casts, {"x": numbers(1) * 0 + 1}, np.ones(6, np.float32),
+             {"c": np.int64([6 + (1 << bits if bits < 64 else 0)])})
+    for sizes in (["n", "m"], [4, 4]):
+        last = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Gather", ["s", "at"], ["t"]), node("Expand", "one t")]
+        case(f"sizes {sizes} at places of int32", last, {"x": numbers(4, 4)[:, :3] if sizes[0] == "n" else x},
+             np.ones((3, 4) if sizes[0] == "n" else (4, 4), np.float32),
+             {"at": np.int32([-1, 0]), "one": np.ones((1, 1), np.float32)}, shapes={"x": sizes})
+        narrow = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Cast", ["s"], ["a"], to=6),
+                  helper.make_node("Mul", ["a", "two"], ["b"]), helper.make_node("Gather", ["b", "at"], ["g"]),
+                  helper.make_node("Cast", ["g"], ["t"], to=7), node("Expand", "one t")]
+        case(f"sizes {sizes} computed in int32", narrow, {"x": x}, np.ones((8, 12), np.float32),
+             {"two": np.int32([3, 2]), "at": np.int64([1, 0]), "one": np.ones((1, 1), np.float32)}, shapes={"x": sizes})
+    pick = [helper.make_node("Shape", ["x"], ["s"]), node("Gather", "s at")]
+    case("sizes at places of rank 2", pick, {"x": x}, "the indices have rank 2: a number or a vector", {"at": np.int64([[0, 1]])})
+    case("sizes at places of the run time", pick, {"x": x, "at": np.int64([0])}, "computed at run time")
+    case("what is no shape, gathered", [node("Gather", "x at")], {"x": x}, "'x' is neither", {"at": np.int64([0])})
+    case("an element of int32 stays one", [helper.make_node("Gather", ["c", "at"], ["g"]), node("Add", "x g")],
+         {"x": np.int32([1])}, np.int32([31]), {"c": np.int32([20, 30]), "at": np.int32(1)})
     case("a size divided by zero", half, {"x": x}, "a shape is divided by zero",
          {"two": np.int64([0, 2]), "one": np.ones((1, 1), np.float32)})
     case("an integer that no double holds", [helper.make_node("Constant", [], ["c"], value_int=2**53 + 1),
@@ -162,6 +217,10 @@ def long_sums():
 def names():
     a, b = numbers(3), numbers(3)
     case("names that are one when written as words", [node("Sub", "a.b a_b")], {"a.b": a, "a_b": b}, a - b)
+    first = [helper.make_node("Shape", ["z"], ["s"]), helper.make_node("Gather", ["s", "zero"], ["n"]), node("Expand", "one n")]
+    for title, z in (("in one that is named like it", ["x_0", 2]), ("in one that is named like the next", ["x_0", "x_0_"])):
+        case("a dimension without a name, " + title, first, {"x": numbers(2, 3), "z": numbers(5, 2)},
+             np.ones(5, np.float32), {"zero": np.int64([0]), "one": np.ones(1, np.float32)}, shapes={"x": [None, 3], "z": z})
 
 
 def declared(name, value, shape):
@@ -208,7 +267,7 @@ def main():
     arguments.add_argument("tenon", type=lambda p: str(pathlib.Path(p).resolve()))
     arguments.add_argument("--filter", default="")
     a = arguments.parse_args()
-    for group in (old_broadcasting, old_operators, pooling, reductions, layers, shapes, small_inputs, long_sums, names):
+    for group in (old_broadcasting, old_operators, pooling, reductions, layers, powers, shapes, small_inputs, long_sums, names):
         group()
     chosen = [item for item in CASES if re.search(a.filter, item[0])]
     wrong = 0

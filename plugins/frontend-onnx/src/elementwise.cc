@@ -38,43 +38,42 @@ void binary(Importer& m, const char* op) {
   m.set_output(0, m.call(op, {x, second(m, x)}));
 }
 
-// The known elements of two integer vectors, combined: sizes computed from shapes.
-void fold_known(Importer& m, Node (Builder::*make)(const Node&, const Node&) const) {
+// The known elements of two integer vectors, combined: sizes computed from shapes. What `make` gives null for is not
+// known.
+template <class F>
+void fold_known(Importer& m, F&& make) {
   if (m.inputs() != 2) return;
   Node x = m.input(0), y = m.input(1);
   const std::vector<Node>*a = m.known(x), *c = m.known(y);
   if (!a || !c || (a->size() != c->size() && a->size() != 1 && c->size() != 1)) return;
   std::vector<Node> out;
-  for (size_t i = 0; i < std::max(a->size(), c->size()); ++i)
-    out.push_back(m.simplify((m.b.*make)((*a)[a->size() == 1 ? 0 : i], (*c)[c->size() == 1 ? 0 : i])));
+  for (size_t i = 0; i < std::max(a->size(), c->size()); ++i) {
+    Node made = make((*a)[a->size() == 1 ? 0 : i], (*c)[c->size() == 1 ? 0 : i]);
+    if (!made) return;
+    out.push_back(m.simplify(made));
+  }
   m.set_known(m.output(0), std::move(out));
 }
 
 void sum(Importer& m) { fold(m, "relax.add"); }
 void add(Importer& m) {
   binary(m, "relax.add");
-  fold_known(m, &Builder::add);
+  fold_known(m, [&](const Node& x, const Node& y) { return m.b.add(x, y); });
 }
 void subtract(Importer& m) {
   binary(m, "relax.subtract");
-  fold_known(m, &Builder::sub);
+  fold_known(m, [&](const Node& x, const Node& y) { return m.b.sub(x, y); });
 }
 void multiply(Importer& m) {
   binary(m, "relax.multiply");
-  fold_known(m, &Builder::mul);
+  fold_known(m, [&](const Node& x, const Node& y) { return m.b.mul(x, y); });
 }
 void divide(Importer& m) {
   binary(m, "relax.divide");
-  if (const std::vector<Node>* by = m.known(m.input(1)))
-    for (const Node& n : *by) {
-      auto* i = n.as<ir::IntImm>();
-      if (i && i->value() == 0 && m.known(m.input(0))) m.refuse(TN_ERROR_ARGUMENT, "a shape is divided by zero");
-      if (i && i->value() < 0) return;  // floordiv rounds down where the operator rounds towards zero
-    }
-  if (const std::vector<Node>* of = m.known(m.input(0)))
-    for (const Node& n : *of)
-      if (auto* i = n.as<ir::IntImm>(); i && i->value() < 0) return;
-  fold_known(m, &Builder::floordiv);
+  if (const std::vector<Node>*of = m.known(m.input(0)), *by = m.known(m.input(1)); of && by)
+    for (const Node& n : *by)
+      if (auto* i = n.as<ir::IntImm>(); i && i->value() == 0) m.refuse(TN_ERROR_ARGUMENT, "a shape is divided by zero");
+  fold_known(m, [&](const Node& x, const Node& y) { return m.truncated(x, y); });
 }
 
 void mean(Importer& m) {
@@ -83,12 +82,15 @@ void mean(Importer& m) {
   m.set_output(0, m.call("relax.divide", {total, m.scalar(static_cast<double>(m.inputs()), m.dtype(total))}));
 }
 
+// Integers to integers are exact and wrap around; with a fraction the power is computed as float64 and cut off.
 void power(Importer& m) {
   Node x = m.input(0), y = second(m, x);
-  DLDataType t = m.dtype(x), computed = is_floating(t) ? t : kFloat64;
-  Node z = m.call("relax.power", {m.astype(x, computed), m.astype(y, computed)});
-  if (!is_floating(t)) z = m.astype(m.call("relax.round", {z}), t);
-  m.set_output(0, z);
+  DLDataType t = m.dtype(x), exponent = m.dtype(y), computed = t;
+  if (is_integer(t) && is_integer(exponent))
+    computed = make_dtype(exponent.code == kDLUInt ? kDLUInt : kDLInt, std::max(t.bits, exponent.bits));
+  else if (!is_floating(t))
+    computed = kFloat64;
+  m.set_output(0, m.astype(m.call("relax.power", {m.astype(x, computed), m.astype(y, computed)}), t));
 }
 
 void modulo(Importer& m) {
@@ -164,8 +166,7 @@ void cast(Importer& m) {
                                        " is not supported");
   Node x = m.input(0);
   Node y = m.astype(x, t);
-  if (const std::vector<Node>* elements = m.known(x); elements && is_integer(t) && t.bits >= 32)
-    m.set_known(y, *elements);
+  if (const std::vector<Node>* elements = m.known(x)) m.set_known(y, *elements);
   m.set_output(0, y);
 }
 

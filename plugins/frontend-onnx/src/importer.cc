@@ -1,5 +1,7 @@
 #include "importer.h"
 
+#include <tenon/cxx/arith.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -198,12 +200,15 @@ Node Importer::constant_of(const TnConstant* bytes, DLDataType dtype, const std:
   std::vector<Node> shape;
   for (int64_t d : dims) shape.push_back(b.imm(d));
   Node made = b.make<ir::Constant>({tensor_type(shape, dtype), Value(Ref<const TnConstant>::share(bytes))});
-  if (same_dtype(dtype, kInt64) && bytes->size <= 8 * 64 && dims.size() <= 1) {  // may be a shape or axes
+  const bool is_narrow = same_dtype(dtype, kInt32);
+  const uint64_t width = is_narrow ? 4 : 8;
+  if ((is_narrow || same_dtype(dtype, kInt64)) && bytes->size <= width * 64 && dims.size() <= 1) {  // a shape or axes?
     std::vector<Node> elements;
-    for (uint64_t i = 0; i < bytes->size / 8; ++i) {
-      int64_t v;
-      std::memcpy(&v, static_cast<const char*>(bytes->data) + 8 * i, 8);
-      elements.push_back(b.imm(v));
+    for (uint64_t at = 0; at + width <= bytes->size; at += width) {
+      int64_t v = 0;
+      int32_t narrow = 0;
+      std::memcpy(is_narrow ? static_cast<void*>(&narrow) : &v, static_cast<const char*>(bytes->data) + at, width);
+      elements.push_back(b.imm(is_narrow ? narrow : v));
     }
     set_known(made, std::move(elements));
   }
@@ -310,15 +315,44 @@ Node Importer::constant(const TensorData& t) {
   }
 }
 
-Node Importer::simplify(const Node& e) const {
-  const TnHostArith* arith = self_.arith;
-  std::unique_ptr<TnAnalyzer, void (*)(TnAnalyzer*)> a(arith->create(arith->self), arith->destroy);
-  return tenon::call([&](TnValue* ret) { return arith->simplify(a.get(), e.get(), ret); }).ref<Node>();
+Node Importer::simplify(const Node& e) const { return Arith(b, self_.arith).simplify(e); }
+
+Node Importer::truncated(const Node& x, const Node& y) const {
+  const auto *n = x.as<ir::IntImm>(), *d = y.as<ir::IntImm>();
+  if (d && (d->value() == 0 || d->value() == INT64_MIN || (n && n->value() == INT64_MIN))) return {};
+  if (n && d) return b.imm(n->value() / d->value());
+  Arith arith(b, self_.arith);
+  const Node zero = b.imm(0);
+  for (const auto& [name, symbol] : symbols_) arith.enter(b.ge(symbol, zero));  // sizes
+  if (arith.can_prove(b.lt(y, zero))) return b.sub(zero, truncated(x, simplify(b.sub(zero, y))));
+  if (!arith.can_prove(b.ge(y, zero))) return {};
+  if (arith.can_prove(b.ge(x, zero))) return b.floordiv(x, y);
+  // Dimensions have no division but the one that rounds down: each sign of x by itself, with the other one 0.
+  return b.sub(b.floordiv(b.max(x, zero), y), b.floordiv(b.max(b.sub(zero, x), zero), y));
 }
 
 const std::vector<Node>* Importer::known(const Node& value) const {
   auto it = known_.find(value.get());
   return it == known_.end() ? nullptr : &it->second.elements;
+}
+
+void Importer::set_known(const Node& value, std::vector<Node> elements) {
+  const DLDataType t = dtype(value);
+  if (!is_integer(t)) return;
+  const bool is_signed = t.code == kDLInt;
+  const int unused = 64 - t.bits;
+  for (Node& e : elements) {
+    const auto* n = e.as<ir::IntImm>();
+    if (!n) {
+      if (!is_signed || t.bits < 32) return;  // sizes are taken to fit into int32
+      continue;
+    }
+    const uint64_t top = static_cast<uint64_t>(n->value()) << unused;
+    const int64_t held = is_signed ? static_cast<int64_t>(top) >> unused : static_cast<int64_t>(top >> unused);
+    if (!is_signed && held < 0) return;
+    if (held != n->value()) e = b.imm(held);
+  }
+  known_[value.get()] = {value, std::move(elements)};
 }
 
 std::vector<int64_t> Importer::known_ints(size_t i, const char* what) {
@@ -356,7 +390,11 @@ Node Importer::parameter(const ValueInfo& info) {
       shape.push_back(b.imm(d.value));
       continue;
     }
-    std::string name = d.symbol.empty() ? info.name + "_" + std::to_string(i) : d.symbol;
+    std::string name = d.symbol;
+    if (name.empty()) {  // a size of its own
+      name = info.name + "_" + std::to_string(i);
+      while (!dimension_names_.insert(name).second) name += "_";
+    }
     Node& symbol = symbols_[name];
     if (!symbol) symbol = b.var(name);
     shape.push_back(symbol);
@@ -443,6 +481,8 @@ Value Importer::run() {
   for (const TensorData& t : model_.initializers)
     if (!initializers_.emplace(t.name, &t).second)
       throw Error(TN_ERROR_CORRUPT, "two initializers are named '" + shown(t.name) + "'", source_->name);
+  for (const ValueInfo& info : model_.inputs)
+    for (const Dimension& d : info.shape) dimension_names_.insert(d.symbol);
   std::vector<Node> params;
   for (const ValueInfo& info : model_.inputs) {
     if (initializers_.count(info.name)) continue;  // before IR version 4 weights are listed as inputs too

@@ -86,11 +86,14 @@ class Importer {
   // States that two numbers, computed from shapes, are equal: checked at run time.
   void require_equal(const Node& x, const Node& y);
   Node simplify(const Node& e) const;
+  // The quotient of two numbers computed from shapes, towards zero; null where the sign of y is not known.
+  Node truncated(const Node& x, const Node& y) const;
   Node tensor(const TensorData& t) { return constant(t); }
 
   // ---- Integer tensors whose elements are known while importing: shapes, axes
   const std::vector<Node>* known(const Node& value) const;
-  void set_known(const Node& value, std::vector<Node> elements) { known_[value.get()] = {value, std::move(elements)}; }
+  // Kept as the dtype of `value` holds them; nothing is known where that has no such number, or may wrap around.
+  void set_known(const Node& value, std::vector<Node> elements);
   // The elements of input i as plain numbers; refuses with `what` when they are not known or symbolic.
   std::vector<int64_t> known_ints(size_t i, const char* what);
 
@@ -122,7 +125,8 @@ class Importer {
   int64_t opset_ = 0;
   std::map<std::string, Node> values_;
   std::map<std::string, Node> symbols_;
-  std::set<std::string> words_;  // the names of parameters
+  std::set<std::string> dimension_names_;  // of the model's own, and of dimensions that it does not name
+  std::set<std::string> words_;            // the names of parameters
   std::map<std::string, const TensorData*> initializers_;
   std::map<const TnNode*, Known> known_;
   std::vector<Node> bindings_;

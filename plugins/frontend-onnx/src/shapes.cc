@@ -126,18 +126,25 @@ void expand(Importer& m) {
 
 // Of shapes only: the elements at constant places.
 void gather(Importer& m) {
-  const std::vector<Node>*elements = m.known(m.input(0)), *places = m.known(m.input(1));
-  if (!elements || !places || m.attr_int("axis", 0) != 0)
-    m.refuse(TN_ERROR_UNSUPPORTED, "only elements of a shape can be gathered yet");
+  Node x = m.input(0), indices = m.input(1);
+  const std::vector<Node>*elements = m.known(x), *places = m.known(indices);
+  if (!elements)
+    m.refuse(TN_ERROR_UNSUPPORTED,
+             "only elements of a shape can be gathered yet, or of a constant vector of at most 64 integers: '" +
+                 shown(m.node().inputs[0]) + "' is neither");
+  if (m.rank(indices) > 1)
+    m.refuse(TN_ERROR_UNSUPPORTED,
+             "the indices have rank " + std::to_string(m.rank(indices)) + ": a number or a vector is supported");
+  if (!places) m.refuse(TN_ERROR_UNSUPPORTED, "the indices are computed at run time, or are more than 64");
+  axis_of(m, m.attr_int("axis", 0), m.rank(x));
   std::vector<Node> picked;
-  std::vector<Node> parts;
   for (const Node& p : *places) {
     auto* n = p.as<ir::IntImm>();
     if (!n) m.refuse(TN_ERROR_UNSUPPORTED, "the indices are computed at run time");
     picked.push_back((*elements)[axis_of(m, n->value(), elements->size())]);
   }
-  Node y = m.call("relax.shape_to_tensor", {m.shape_expr(picked)});
-  if (m.rank(m.input(1)) == 0) y = m.call("relax.squeeze", {y}, {{"axis", m.list({0})}});
+  Node y = m.astype(m.call("relax.shape_to_tensor", {m.shape_expr(picked)}), m.dtype(x));
+  if (m.rank(indices) == 0) y = m.call("relax.squeeze", {y}, {{"axis", m.list({0})}});
   m.set_known(y, picked);
   m.set_output(0, y);
 }

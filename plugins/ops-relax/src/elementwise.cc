@@ -72,6 +72,38 @@ void require_bool(Compute& f) {
       f.refuse(TN_ERROR_TYPE, "takes bool, not " + dtype_text(f.in(i).dtype), "compare with 0 first: R.not_equal");
 }
 
+// x ** y of integers, which wraps around: by squaring, one step for each bit that y may have. With a negative y it is
+// the quotient 1 / x ** -y towards zero, and 0 for an x of 0.
+Node integer_power(const Builder& b, const Node& x, const Node& y) {
+  const DLDataType t = x.dtype();
+  const bool is_signed = t.code == kDLInt;
+  const Node one = b.constant_of(1, t), zero = b.constant_of(0, t);
+  const Node base = b.var("base", t), exponent = b.var("exponent", t);
+  std::vector<std::pair<Node, Node>> bound = {{base, x}, {exponent, y}};
+  Node square = base, power = one;
+  for (int64_t bit = 0; bit < t.bits - is_signed; ++bit) {
+    if (bit > 0) {
+      Node value = b.mul(square, square);
+      square = b.var("square", t);
+      bound.emplace_back(square, value);
+    }
+    Node shifted = b.intrinsic(t, "tir.shift_right", {exponent, b.imm(bit, t)});
+    Node is_set = b.ne(b.intrinsic(t, "tir.bitwise_and", {shifted, one}), zero);
+    Node value = b.select(is_set, b.mul(power, square), power);
+    power = b.var("power", t);
+    bound.emplace_back(power, value);
+  }
+  // Only 1 and -1 have whole quotients other than 0, and of these only the parity of the exponent matters.
+  Node result = power;
+  if (is_signed) {
+    Node is_unit = b.logical_or(b.eq(base, one), b.eq(base, b.imm(-1, t)));
+    result = b.select(b.logical_or(b.ge(exponent, zero), is_unit), power, zero);
+  }
+  for (auto it = bound.rbegin(); it != bound.rend(); ++it)
+    result = b.make<tir::Let>({t, it->second, it->first, result});
+  return result;
+}
+
 }  // namespace
 
 void require_numbers(const Compute& f) {
@@ -205,8 +237,10 @@ void divide(Compute& f) {
 }
 
 void power(Compute& f) {
-  require_floating(f);
-  binary(f, [&](const Node& a, const Node& b) { return f.b.intrinsic(a.dtype(), "tir.pow", {a, b}); });
+  require_numbers(f);
+  binary(f, [&](const Node& x, const Node& y) {
+    return is_floating(x.dtype()) ? f.b.intrinsic(x.dtype(), "tir.pow", {x, y}) : integer_power(f.b, x, y);
+  });
 }
 
 }  // namespace tenon::ops

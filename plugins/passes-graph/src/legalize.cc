@@ -116,6 +116,7 @@ class Legalizer {
     b_.walk(tree, [&](const Node& n) {
       if (auto* loop = n.as<tir::For>()) defined.insert(loop->loop_var().get());
       if (auto* iter = n.as<tir::IterVar>()) defined.insert(iter->var().get());
+      if (auto* let = n.as<tir::Let>()) defined.insert(let->var().get());
       if (n.is<ir::Var>() && defined.insert(n.get()).second) out.push_back(n);
     });
   }
