@@ -27,7 +27,7 @@ class Decompose : public Rewriter {
   Node visit(const Node& n) override {
     if (n.is<tir::For>() || n.is<tir::BlockRealize>()) {
       std::optional<Nest> nest = nest_at(b_, n, outer_);
-      if (nest)
+      if (nest && !nest->other_iters)
         if (Node done = decompose(*nest)) return done;
     }
     if (n.is<tir::BufferLoad>()) return n;

@@ -19,8 +19,8 @@ std::optional<Nest> nest_at(const Builder& b, const Node& stmt, const Vars& oute
   NodeRange iters = nodes(nest.block.iter_vars()), values = nodes(realize->iter_values());
   for (size_t i = 0; i < iters.size(); ++i) {
     const auto& iter = iters[i].to<tir::IterVar>();
-    if (iter.iter_kind() != TN_ITER_SPATIAL && iter.iter_kind() != TN_ITER_REDUCE) return std::nullopt;
     bool reduces = iter.iter_kind() == TN_ITER_REDUCE;
+    nest.other_iters = nest.other_iters || (!reduces && iter.iter_kind() != TN_ITER_SPATIAL);
     if (reduces) nest.reduce_iters.insert(iter.var().get());
     if (reduces && uses_any(b, Value(values[i]), outer)) return std::nullopt;
     b.walk(Value(values[i]), [&](const Node& n) {

@@ -15,11 +15,12 @@ struct Nest {
   tir::Block block;
   Vars reduce_iters;                 // the axes that reduce
   Vars reduce_loops, spatial_loops;  // the loops of the nest that the axes of either kind use
+  bool other_iters = false;          // an axis is neither spatial nor reduces
   size_t first = 0;                  // the first loop that reduces; the number of loops when there is none
 };
 
-// The nest that begins with a statement. None when it is no plain nest around a block with an init, when an axis is of
-// another kind, when one loop serves both kinds, or when a reduction goes on in a loop of `outer`.
+// The nest that begins with a statement. None when it is no plain nest around a block with an init, when a loop serves
+// an axis that reduces and another, or when a reduction goes on in a loop of `outer`.
 std::optional<Nest> nest_at(const Builder& b, const Node& stmt, const Vars& outer);
 
 // Whether a loop that reduces may have no step.

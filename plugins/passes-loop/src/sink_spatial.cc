@@ -24,7 +24,7 @@ class SinkSpatial : public Rewriter {
   // The nest with its loop moved; null when it stays.
   Node sink(const Node& stmt) {
     std::optional<Nest> nest = nest_at(b_, stmt, {});
-    if (!nest || nest->loops.size() < 2) return {};
+    if (!nest || nest->other_iters || nest->loops.size() < 2) return {};
     std::vector<tir::For> loops = nest->loops;
     const tir::Block& block = nest->block;
     if (!block.match_buffers().empty() || !block.alloc_buffers().empty()) return {};
