@@ -124,8 +124,10 @@ std::optional<FunctionCompiler::Reduction> FunctionCompiler::reduction_at(const 
       found.inner_extents.push_back(l.extent());
   }
   if (!may_be_empty) return std::nullopt;
-  // What the block allocates, and a view of what depends on the reduction, are not there without a step.
+  // The axes that reduce, what the block allocates, and a view of what depends on the reduction, are not there without
+  // a step.
   const Node& init = as_node(block.init());
+  if (uses_any(scope_.builder, init, reduce_axes)) return std::nullopt;
   for (const Node& buffer : nodes(block.alloc_buffers()))
     if (uses_any(scope_.builder, init, {buffer.get()})) return std::nullopt;
   for (const Node& m : nodes(block.match_buffers())) {

@@ -7,45 +7,27 @@
 //       with init(): C[vi] = 0              with block("c"): C[vi] = C[vi] + A[vi, vk]
 //       C[vi] = C[vi] + A[vi, vk]
 //
-// A block whose loops are not a plain nest, or whose condition couples both kinds of loops, keeps its init, and so does
-// one whose init uses what the block allocates or a view that depends on the reduction; lower-blocks then tests for the
-// first step.
-#include "rewriter.h"
+// A block keeps its init, and lower-blocks then tests for the first step, where
+//  - its loops are not a plain nest, or a condition or an extent couples both kinds of loops;
+//  - its init uses what the block allocates or a view that depends on the reduction;
+//  - the first step is not shown to be the one at which the reduction starts;
+//  - a spatial loop lies inside of the reduction and its points are not shown to be apart, or a loop that no axis uses
+//    lies there and repeats the start.
+#include "reduction.h"
 
 namespace tenon::loop {
 namespace {
 
-using Vars = std::set<const TnNode*>;
-
-struct Nest {
-  std::vector<tir::For> loops;  // from the outside
-  tir::BlockRealize realize;
-  tir::Block block;
-};
-
-std::optional<Nest> nest_of(const Node& stmt) {
-  Nest nest;
-  const Node* at = &stmt;
-  while (const auto* loop = at->as<tir::For>()) {
-    nest.loops.push_back(*loop);
-    at = &loop->body();
-  }
-  const auto* realize = at->as<tir::BlockRealize>();
-  if (!realize) return std::nullopt;
-  nest.realize = *realize;
-  nest.block = realize->block().to<tir::Block>();
-  return nest;
-}
-
 class Decompose : public Rewriter {
  public:
-  Decompose(const Builder& b, const TnHostArith* arith) : Rewriter(b), arith_(arith) {}
+  Decompose(const Builder& b, const TnHostArith* arith, const Node& body)
+      : Rewriter(b), arith_(arith), memory_(b, body) {}
 
  protected:
   Node visit(const Node& n) override {
     if (n.is<tir::For>() || n.is<tir::BlockRealize>()) {
-      std::optional<Nest> nest = nest_of(n);
-      if (nest && !nest->block.init().is_none())
+      std::optional<Nest> nest = nest_at(b_, n, outer_);
+      if (nest && !nest->other_iters)
         if (Node done = decompose(*nest)) return done;
     }
     if (n.is<tir::BufferLoad>()) return n;
@@ -56,35 +38,20 @@ class Decompose : public Rewriter {
  private:
   // The nest in two parts; null when that is not possible.
   Node decompose(const Nest& nest) {
-    NodeRange iters = nodes(nest.block.iter_vars()), values = nodes(nest.realize.iter_values());
-    Vars reduce_iters, loop_vars, reduce_loops, spatial_loops;
-    for (const tir::For& loop : nest.loops) loop_vars.insert(loop.loop_var().get());
-    for (size_t i = 0; i < iters.size(); ++i) {
-      const auto& iter = iters[i].to<tir::IterVar>();
-      if (iter.iter_kind() != TN_ITER_SPATIAL && iter.iter_kind() != TN_ITER_REDUCE) return {};
-      bool reduces = iter.iter_kind() == TN_ITER_REDUCE;
-      if (reduces) reduce_iters.insert(iter.var().get());
-      // The reduction goes on in a loop outside of the nest.
-      if (reduces && uses_any(b_, Value(values[i]), outer_)) return {};
-      b_.walk(Value(values[i]), [&](const Node& n) {
-        if (loop_vars.count(n.get())) (reduces ? reduce_loops : spatial_loops).insert(n.get());
-      });
-    }
-    const Node& init = as_node(nest.block.init());
-    if (uses_any(b_, Value(init), reduce_iters) || uses_any(b_, b_.array_value(nest.block.writes()), reduce_iters))
+    if (uses_any(b_, Value(as_node(nest.block.init())), nest.reduce_iters) ||
+        uses_any(b_, b_.array_value(nest.block.writes()), nest.reduce_iters))
       return {};
-    for (const TnNode* v : reduce_loops)
-      if (spatial_loops.count(v)) return {};
+    std::optional<std::vector<Node>> terms = terms_without_reduction(nest);
+    if (!terms || !starts_once(nest) || !may_come_first(nest)) return {};
     Node update = b_.with(nest.block, tir::Block::Slot::init, Value());
     update = b_.with(update, tir::Block::Slot::body, visit(nest.block.body()));
     // Without a reduction, every instance is the first.
-    if (reduce_iters.empty())
+    if (nest.reduce_iters.empty())
       return rebuild(nest, 0,
-                     b_.with(update, tir::Block::Slot::body, flat_seq(b_, {init, update.to<tir::Block>().body()})));
-    size_t first = 0;
-    while (first < nest.loops.size() && !reduce_loops.count(nest.loops[first].loop_var().get())) ++first;
-    std::optional<Node> init_nest = make_init(nest, first, reduce_loops, reduce_iters);
-    if (!init_nest) return {};
+                     b_.with(update, tir::Block::Slot::body,
+                             flat_seq(b_, {as_node(nest.block.init()), update.to<tir::Block>().body()})));
+    std::optional<Node> init = init_nest(b_, nest, *terms);
+    if (!init) return {};
 
     // The update reads what it adds to.
     std::vector<Node> reads;
@@ -96,8 +63,8 @@ class Decompose : public Rewriter {
       if (!listed) reads.push_back(w);
     }
     update = b_.with(update, tir::Block::Slot::reads, b_.array(reads));
-    Node both = flat_seq(b_, {*init_nest, rebuild(nest, first, update)});
-    for (size_t i = first; i-- > 0;) both = b_.with(nest.loops[i], tir::For::Slot::body, both);
+    Node both = flat_seq(b_, {*init, rebuild(nest, nest.first, update)});
+    for (size_t i = nest.first; i-- > 0;) both = b_.with(nest.loops[i], tir::For::Slot::body, both);
     return both;
   }
 
@@ -108,98 +75,96 @@ class Decompose : public Rewriter {
     return body;
   }
 
-  // The views of the block that its init uses. None when they cannot stand without the reduction.
-  std::optional<std::vector<Node>> views_of_init(const tir::Block& block, const Vars& reduce_iters) {
-    const Value init(as_node(block.init()));
-    for (const Node& buffer : nodes(block.alloc_buffers()))
-      if (uses_any(b_, init, {buffer.get()})) return std::nullopt;
-    std::vector<Node> out;
-    for (const Node& m : nodes(block.match_buffers())) {
-      const auto& match = m.to<tir::MatchBufferRegion>();
-      Vars defined{match.buffer().get()};  // and perhaps the symbols of its shape
-      const auto& view = match.buffer().to<tir::Buffer>();
-      for (const Array& sizes : {view.shape(), view.strides()})
-        for (const Node& size : nodes(sizes))
-          if (size.is<ir::Var>()) defined.insert(size.get());
-      if (!view.elem_offset().is_none()) defined.insert(as_node(view.elem_offset()).get());
-      if (!uses_any(b_, init, defined)) continue;
-      if (uses_any(b_, Value(match.source()), reduce_iters)) return std::nullopt;
-      out.push_back(m);
-    }
-    return out;
-  }
-
-  // The loops from `first` on that do not reduce, around a block of the init alone.
-  std::optional<Node> make_init(const Nest& nest, size_t first, const Vars& reduce_loops, const Vars& reduce_iters) {
-    std::optional<std::vector<Node>> views = views_of_init(nest.block, reduce_iters);
-    if (!views) return std::nullopt;
-    std::vector<Node> from, to, reduce_vars, reduce_starts;
-    std::vector<tir::For> kept;
+  // The terms of the condition that remain before the reduction; none when the first step might not meet another.
+  std::optional<std::vector<Node>> terms_without_reduction(const Nest& nest) {
+    std::vector<Node> terms, kept, vars, starts;
+    Vars spatial = loops_from_first(nest);
     Arith arith(b_, arith_);
-    for (size_t i = first; i < nest.loops.size(); ++i) {
-      const tir::For& loop = nest.loops[i];
-      if (reduce_loops.count(loop.loop_var().get())) {
-        reduce_vars.push_back(loop.loop_var());
-        reduce_starts.push_back(loop.min());
-        continue;
-      }
-      // An extent that depends on a reduction loop cannot stand before it.
-      if (uses_any(b_, loop.min(), reduce_loops) || uses_any(b_, loop.extent(), reduce_loops)) return std::nullopt;
-      kept.push_back(loop);
-      from.push_back(loop.loop_var());
-      to.push_back(b_.var(loop.loop_var().to<ir::Var>().name(), loop.loop_var().dtype()));
-    }
     for (const tir::For& loop : nest.loops) arith.bind_range(loop.loop_var(), loop.min(), loop.extent());
     // A condition on the reduction alone may go when its first step, if there is one, meets it.
-    for (const tir::For& loop : nest.loops)
-      if (reduce_loops.count(loop.loop_var().get()))
-        arith.enter(b_.lt(b_.imm(0, loop.extent().dtype()), loop.extent()));
-    std::vector<Node> terms, kept_terms;
+    for (const tir::For& loop : nest.loops) {
+      if (!nest.reduce_loops.count(loop.loop_var().get())) continue;
+      arith.enter(b_.lt(b_.imm(0, loop.extent().dtype()), loop.extent()));
+      vars.push_back(loop.loop_var());
+      starts.push_back(loop.min());
+      spatial.erase(loop.loop_var().get());
+    }
     split_conjunction(nest.realize.predicate(), terms);
     for (const Node& t : terms) {
-      if (!uses_any(b_, t, reduce_loops))
-        kept_terms.push_back(substituted(b_, t, from, to));
-      else if (!arith.can_prove(substituted(b_, t, reduce_vars, reduce_starts)))
+      if (!uses_any(b_, Value(t), nest.reduce_loops))
+        kept.push_back(t);
+      else if ((may_be_empty(nest) && uses_any(b_, Value(t), spatial)) ||
+               !arith.can_prove(substituted(b_, t, vars, starts)))
         return std::nullopt;
     }
+    return kept;
+  }
 
-    std::vector<Node> iters, values, old_iters, new_iters, writes;
-    NodeRange block_iters = nodes(nest.block.iter_vars()), block_values = nodes(nest.realize.iter_values());
-    for (size_t i = 0; i < block_iters.size(); ++i) {
-      const auto& iter = block_iters[i].to<tir::IterVar>();
-      if (reduce_iters.count(iter.var().get())) continue;
-      Node var = b_.var(iter.var().to<ir::Var>().name(), iter.var().dtype());
-      old_iters.push_back(iter.var());
-      new_iters.push_back(var);
-      iters.push_back(b_.make<tir::IterVar>({iter.domain(), iter.iter_kind(), var}));
-      values.push_back(substituted(b_, block_values[i], from, to));
+  // Whether the axes that reduce stand at the start of their domains at the first step, and at no other.
+  bool starts_once(const Nest& nest) {
+    // Each loop that reduces begins anew at every step of those around it, and has steps then.
+    if (extents_depend(b_, nest, may_be_empty(nest) ? loops_from_first(nest) : nest.reduce_loops)) return false;
+    Arith arith(b_, arith_);
+    std::vector<Node> axes, values, vars, starts;
+    for (const tir::For& loop : nest.loops) {
+      arith.bind_range(loop.loop_var(), loop.min(), loop.extent());
+      if (!nest.reduce_loops.count(loop.loop_var().get())) continue;
+      vars.push_back(loop.loop_var());
+      starts.push_back(loop.min());
     }
-    for (const Node& w : nodes(nest.block.writes())) writes.push_back(substituted(b_, w, old_iters, new_iters));
-    for (Node& view : *views) view = substituted(b_, view, old_iters, new_iters);
-    Node body = substituted(b_, as_node(nest.block.init()), old_iters, new_iters);
-    Node block = as_node(b_.renew(
-        Value(b_.make<tir::Block>({b_.string(std::string(nest.block.name()) + "_init"), b_.array(iters), b_.array({}),
-                                   b_.array(*views), b_.array({}), b_.array(writes), b_.map({}), Value(), body},
-                                  nest.block.span()))));
-    Node stmt = b_.make<tir::BlockRealize>({b_.array(values), conjunction(b_, kept_terms), block}, nest.realize.span());
-    for (size_t i = kept.size(); i-- > 0;) {
-      const tir::For& loop = kept[i];
-      stmt =
-          b_.make<tir::For>({substituted(b_, loop.min(), from, to), substituted(b_, loop.extent(), from, to),
-                             loop.loop_kind(), b_.string(loop.thread()), b_.map_value(loop.annotations()), to[i], stmt},
-                            loop.span());
+    NodeRange iters = nodes(nest.block.iter_vars()), given = nodes(nest.realize.iter_values());
+    Vars grow;  // the loops that take an axis away from the start
+    std::vector<Node> at_start;
+    for (size_t i = 0; i < iters.size(); ++i) {
+      const auto& iter = iters[i].to<tir::IterVar>();
+      if (nest.reduce_iters.count(iter.var().get())) {
+        const Node start = substituted(b_, b_.cast(iter.domain().to<ir::Range>().min(), kInt64), axes, values);
+        const Node value = b_.cast(given[i], kInt64);
+        if (!arith.can_prove_equal(arith.simplify(substituted(b_, value, vars, starts)),
+                                   arith.simplify(substituted(b_, start, vars, starts))))
+          return false;
+        at_start.push_back(b_.eq(value, start));
+        auto factors = linear_in(b_, given[i], nest.reduce_loops);
+        bool rises = factors.has_value() && !uses_any(b_, Value(start), nest.reduce_loops);
+        if (rises)
+          for (const auto& [var, factor] : *factors) rises = rises && factor >= 0;
+        if (rises)
+          for (const auto& [var, factor] : *factors)
+            if (factor > 0) grow.insert(var);
+      }
+      axes.push_back(iter.var());
+      values.push_back(given[i]);
     }
-    return stmt;
+    for (const Node& e : at_start) arith.enter(e);
+    for (const tir::For& loop : nest.loops) {
+      if (!nest.reduce_loops.count(loop.loop_var().get()) || grow.count(loop.loop_var().get())) continue;
+      if (!is_constant(loop.extent(), 1) && !arith.can_prove(b_.le(loop.loop_var(), loop.min()))) return false;
+    }
+    return true;
+  }
+
+  // Whether the init of all points that lie inside of the reduction may come before the update of any.
+  bool may_come_first(const Nest& nest) {
+    std::vector<tir::For> inside;
+    for (size_t i = nest.first; i < nest.loops.size(); ++i) {
+      const TnNode* var = nest.loops[i].loop_var().get();
+      if (nest.reduce_loops.count(var) || is_constant(nest.loops[i].extent(), 1)) continue;
+      if (!nest.spatial_loops.count(var)) return false;  // each of its steps starts the reduction anew
+      inside.push_back(nest.loops[i]);
+    }
+    return inside.empty() || points_are_apart(b_, nest, inside, memory_, false);
   }
 
   const TnHostArith* arith_;
+  Memory memory_;
   Vars outer_;  // variables of loops around the nests
 };
 
 }  // namespace
 
 Value decompose_reduction(PassesLoop& self, const PassArgs&, const Node& function) {
-  return Decompose(self.builder(), self.arith()).function(function.to<tir::PrimFunc>());
+  const auto& f = function.to<tir::PrimFunc>();
+  return Decompose(self.builder(), self.arith(), f.body()).function(f);
 }
 
 }  // namespace tenon::loop

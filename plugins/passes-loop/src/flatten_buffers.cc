@@ -27,6 +27,7 @@ class Flatten : public Rewriter {
   Node visit(const Node& n) override {
     if (const auto* alloc = n.as<tir::AllocBuffer>()) return declaration(n, alloc->buffer().to<tir::Buffer>());
     if (const auto* decl = n.as<tir::DeclBuffer>()) return declaration(n, decl->buffer().to<tir::Buffer>());
+    if (const auto* seq = n.as<tir::Seq>()) return sequence(*seq);
     Node after = children(n);
     if (const auto* load = after.as<tir::BufferLoad>()) {
       auto it = flat_.find(load->buffer().get());
@@ -60,6 +61,21 @@ class Flatten : public Rewriter {
       if (const auto* load = n.as<tir::BufferLoad>()) accessed_.insert(load->buffer().get());
       if (const auto* store = n.as<tir::BufferStore>()) accessed_.insert(store->buffer().get());
     });
+  }
+
+  // A list in which a declaration may become two, both in scope for what follows them.
+  Node sequence(const tir::Seq& seq) {
+    std::vector<Node> out;
+    bool any = false;
+    for (const Node& s : nodes(seq.stmts())) {
+      Node after = visit(s);
+      any = any || !after.same_as(s);
+      if (const auto* both = after.as<tir::Seq>(); both && !s.is<tir::Seq>())
+        for (const Node& part : nodes(both->stmts())) out.push_back(part);
+      else
+        out.push_back(after);
+    }
+    return any ? flat_seq(b_, out) : static_cast<const Node&>(seq);
   }
 
   Node declaration(const Node& n, const tir::Buffer& buffer) {

@@ -29,9 +29,26 @@ class LowerMatches : public Rewriter {
       stmts.push_back(substituted(b_, body, from, to));
       return flat_seq(b_, stmts);
     };
+    // The init has the views that it uses: another may depend on the reduction, and an initial value may stand without.
+    auto with_used_declarations = [&](const Node& init) {
+      std::vector<Node> stmts = {substituted(b_, init, from, to)};  // the last first
+      std::set<const TnNode*> used;
+      auto use = [&](const Value& tree) { b_.walk(tree, [&](const Node& n) { used.insert(n.get()); }); };
+      use(Value(stmts[0]));
+      for (size_t i = declarations.size(); i-- > 0;) {
+        const auto* decl = declarations[i].as<tir::DeclBuffer>();
+        const Node& defined = decl ? decl->buffer() : declarations[i].to<tir::Bind>().var();
+        if (!used.count(defined.get())) continue;
+        use(Value(declarations[i]));
+        for (uint32_t slot = 0; decl && slot < defined.slot_count(); ++slot)
+          if (defined.slot(slot).is_node() || defined.slot(slot).is_array()) use(defined.slot(slot));
+        stmts.push_back(declarations[i]);
+      }
+      return flat_seq(b_, std::vector<Node>(stmts.rbegin(), stmts.rend()));
+    };
     slots[tir::Block::Slot::body] = with_declarations(block->body());
     if (!block->init().is_none())
-      slots[tir::Block::Slot::init] = copy_with(b_, with_declarations(as_node(block->init())), {}, {});
+      slots[tir::Block::Slot::init] = copy_with(b_, with_used_declarations(as_node(block->init())), {}, {});
     return b_.make(block->kind(), slots, block->span());
   }
 

@@ -7,6 +7,9 @@
 //         B[i + j] = A[i * 4 // 4]
 //   for k in 0: C[k] = 1
 //
+// Where blocks are not lowered yet, a loop that reduces and may have no step stays as it is: it leaves an initial
+// value.
+//
 // int64 is taken not to overflow where it is index arithmetic: over loop variables, symbols and scalar parameters. What
 // is read from memory may be any number, and arithmetic on it wraps: it stays as it is, its indices and conditions
 // apart.
@@ -69,6 +72,7 @@ class DataArithmetic {
 class Simplify : public Rewriter {
  public:
   Simplify(const Builder& b, const TnHostArith* table, const tir::PrimFunc& f) : Rewriter(b), arith_(b, table) {
+    b.walk(Value(f.body()), [&](const Node& n) { has_blocks_ = has_blocks_ || n.is<tir::Block>(); });
     for (const Node& p : nodes(f.params())) {
       const auto* buffer = p.as<tir::Buffer>();
       if (!buffer) continue;
@@ -123,7 +127,42 @@ class Simplify : public Rewriter {
     return is_constant(part(0), 0) ? part(2) : n;
   }
 
+  // Whether a reduction in the loop goes on in its steps.
+  bool reduces(const tir::For& loop) {
+    std::set<const TnNode*> steps = {loop.loop_var().get()};  // and what is bound to them
+    bool found = false;
+    b_.walk(Value(loop.body()), [&](const Node& n) {
+      if (const auto* bind = n.as<tir::Bind>(); bind && uses_any(b_, Value(bind->value()), steps))
+        steps.insert(bind->var().get());
+      const auto* realize = n.as<tir::BlockRealize>();
+      if (!realize) return;
+      const auto& block = realize->block().to<tir::Block>();
+      NodeRange iters = nodes(block.iter_vars()), values = nodes(realize->iter_values());
+      for (size_t i = 0; i < iters.size(); ++i) {
+        const auto& iter = iters[i].to<tir::IterVar>();
+        if (!uses_any(b_, Value(values[i]), steps)) continue;
+        steps.insert(iter.var().get());
+        found = found || (iter.iter_kind() == TN_ITER_REDUCE && !block.init().is_none());
+      }
+    });
+    return found;
+  }
+
+  // Whether the loop reduces and may have no step, itself or one in it: its initial value then stands without a step,
+  // as far as the form of the nest is one of those that loop-semantics.md lists.
+  bool leaves_initial_value(const tir::For& loop) {
+    if (!has_blocks_ || !reduces(loop)) return false;
+    if (!arith_.can_prove(b_.gt(loop.extent(), b_.imm(0, loop.extent().dtype())))) return true;
+    bool found = false;
+    b_.walk(Value(loop.body()), [&](const Node& n) {
+      const auto* inner = n.as<tir::For>();
+      found = found || (inner && constant_of(inner->extent()).value_or(0) <= 0 && reduces(*inner));
+    });
+    return found;
+  }
+
   Node visit_for(const tir::For& loop) {
+    if (leaves_initial_value(loop)) return static_cast<const Node&>(loop);
     Node min = visit(loop.min()), extent = visit(loop.extent());
     if (arith_.can_prove(b_.le(extent, b_.imm(0, extent.dtype())))) return nothing();
     if (is_constant(extent, 1)) return visit(substituted(b_, loop.body(), {loop.loop_var()}, {min}));
@@ -322,6 +361,7 @@ class Simplify : public Rewriter {
 
   Arith arith_;
   DataArithmetic data_;
+  bool has_blocks_ = false;
 };
 
 }  // namespace

@@ -1,17 +1,16 @@
 // sink-spatial: the last spatial loop of a reduction moves inside of the reduction when every access then walks along
-// memory, so that the innermost loop can be a vector. Each element is still summed in the same order.
+// memory, so that the innermost loop can be a vector. Each element is still summed in the same order: a loop stays
+// whose points are not shown to be apart.
 //
 //   for i, j, k: C[i, j] = C[i, j] + A[i, k] * B[k, j]   ->   for i, k, j: C[i, j] = C[i, j] + A[i, k] * B[k, j]
-#include "rewriter.h"
+#include "reduction.h"
 
 namespace tenon::loop {
 namespace {
 
-using Vars = std::set<const TnNode*>;
-
 class SinkSpatial : public Rewriter {
  public:
-  using Rewriter::Rewriter;
+  SinkSpatial(const Builder& b, const Node& body) : Rewriter(b), memory_(b, body) {}
 
  protected:
   Node visit(const Node& n) override {
@@ -23,24 +22,21 @@ class SinkSpatial : public Rewriter {
 
  private:
   // The nest with its loop moved; null when it stays.
-  Node sink(const Node& nest) {
-    std::vector<tir::For> loops;
-    const Node* at = &nest;
-    for (; at->is<tir::For>(); at = &at->to<tir::For>().body()) loops.push_back(at->to<tir::For>());
-    const auto* realize = at->as<tir::BlockRealize>();
-    if (!realize || loops.size() < 2) return {};
-    const auto& block = realize->block().to<tir::Block>();
-    if (block.init().is_none() || !block.match_buffers().empty() || !block.alloc_buffers().empty()) return {};
+  Node sink(const Node& stmt) {
+    std::optional<Nest> nest = nest_at(b_, stmt, {});
+    if (!nest || nest->other_iters || nest->loops.size() < 2) return {};
+    std::vector<tir::For> loops = nest->loops;
+    const tir::Block& block = nest->block;
+    if (!block.match_buffers().empty() || !block.alloc_buffers().empty()) return {};
     // Each axis is the variable of one loop.
     std::map<const TnNode*, const tir::IterVar*> axis_of;
-    NodeRange axes = nodes(block.iter_vars()), values = nodes(realize->iter_values());
+    NodeRange axes = nodes(block.iter_vars()), values = nodes(nest->realize.iter_values());
     for (size_t i = 0; i < axes.size(); ++i) {
       if (!values[i].is<ir::Var>()) {
         if (values[i].is<ir::IntImm>()) continue;
         return {};
       }
       const auto& axis = axes[i].to<tir::IterVar>();
-      if (axis.iter_kind() != TN_ITER_SPATIAL && axis.iter_kind() != TN_ITER_REDUCE) return {};
       if (!axis_of.emplace(values[i].get(), &axis).second) return {};
     }
     Vars loop_vars;
@@ -56,10 +52,22 @@ class SinkSpatial : public Rewriter {
     if (!last_spatial || !last_reduce || *last_spatial > *last_reduce) return {};
     if (!walks_along_memory(block, axis_of[loops[*last_spatial].loop_var().get()]->var())) return {};
     tir::For inner = loops[*last_spatial];
+    if (couples(nest->realize.predicate(), inner, nest->reduce_loops) ||
+        !points_are_apart(b_, *nest, {inner}, memory_, true))
+      return {};
     loops.erase(loops.begin() + static_cast<ptrdiff_t>(*last_spatial));
-    Node body = b_.with(inner, tir::For::Slot::body, *at);
+    Node body = b_.with(inner, tir::For::Slot::body, nest->realize);
     for (size_t i = loops.size(); i-- > 0;) body = b_.with(loops[i], tir::For::Slot::body, body);
     return body;
+  }
+
+  // Whether a term of the condition depends on the loop and on the reduction: without a step, such a term decides.
+  bool couples(const Node& condition, const tir::For& loop, const Vars& reduce_loops) {
+    std::vector<Node> terms;
+    split_conjunction(condition, terms);
+    for (const Node& t : terms)
+      if (uses_any(b_, Value(t), {loop.loop_var().get()}) && uses_any(b_, Value(t), reduce_loops)) return true;
+    return false;
   }
 
   // Whether the axis stands in last indices only, alone or with something added, and moves what is stored.
@@ -90,12 +98,15 @@ class SinkSpatial : public Rewriter {
     const auto* difference = index.as<tir::Sub>();
     return difference && !uses_any(b_, Value(difference->b()), {axis.get()}) && is_shifted(difference->a(), axis);
   }
+
+  Memory memory_;
 };
 
 }  // namespace
 
 Value sink_spatial(PassesLoop& self, const PassArgs&, const Node& function) {
-  return SinkSpatial(self.builder()).function(function.to<tir::PrimFunc>());
+  const auto& f = function.to<tir::PrimFunc>();
+  return SinkSpatial(self.builder(), f.body()).function(f);
 }
 
 }  // namespace tenon::loop
