@@ -24,6 +24,7 @@
 //   call-arguments   The arguments of a function of the module agree with its parameters.
 //   call-packed      tir.call_packed names the external function in its first argument.
 //   call-operator    An operator is known, of the loop level, and takes these arguments and attributes.
+//   call-dtype       The arguments of an operator have one dtype, of those that its manifest says it takes.
 #ifndef TENON_CORE_IR_VERIFY_LOOP_H
 #define TENON_CORE_IR_VERIFY_LOOP_H
 

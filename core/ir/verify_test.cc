@@ -394,8 +394,15 @@ TEST(VerifyLoop, CallsOfOperators) {
   ops.add(b.map({{"id", text("tir.exp")},
                  {"level", text("loop")},
                  {"args", b.array({text("x")})},
+                 {"takes", b.array({text("float")})},
                  {"result", text("first")}}),
           "some-ops", "");
+  auto row = [&](const char* id, const std::vector<Value>& args, const std::vector<Value>& takes) {
+    ops.add(b.map({{"id", text(id)}, {"level", text("loop")}, {"args", b.array(args)}, {"takes", b.array(takes)}}),
+            "some-ops", "");
+  };
+  row("tir.bitwise_or", {text("x"), text("y")}, {text("int"), text("bool")});
+  row("tir.infinity", {}, {text("float")});
   ops.add(b.map({{"id", text("relax.add")}, {"args", b.array({text("x")})}}), "more-ops", "");
   auto verify = [&](Value type, const char* op, const Node& arg) {
     return t.verify(evaluate(b.intrinsic(std::move(type), op, {arg})), &ops);
@@ -406,6 +413,18 @@ TEST(VerifyLoop, CallsOfOperators) {
   EXPECT_BREAKS("dtype-result", "has the dtype int64, but its operands give float32", verify(kInt64, "tir.exp", t.f));
   EXPECT_BREAKS("call-operator", "takes 1 argument, but 0 are given",
                 t.verify(evaluate(b.intrinsic(kFloat32, "tir.exp", {})), &ops));
+  EXPECT_BREAKS("call-dtype", "`tir.exp` takes float, not int64", verify(kInt64, "tir.exp", t.k));
+  auto either = [&](const Node& x, const Node& y) {
+    return t.verify(evaluate(b.intrinsic(x.dtype(), "tir.bitwise_or", {x, y})), &ops);
+  };
+  EXPECT_EQ(either(t.k, t.k), "");
+  EXPECT_EQ(either(b.eq(t.k, t.k), b.eq(t.k, t.k)), "");
+  EXPECT_BREAKS("call-dtype", "`tir.bitwise_or` takes int or bool, not float32", either(t.f, t.f));
+  EXPECT_BREAKS("call-dtype", "the arguments of `tir.bitwise_or` are int64 and bool", either(t.k, b.eq(t.k, t.k)));
+  EXPECT_BREAKS("call-dtype", "the arguments of `tir.bitwise_or` are int64 and without a dtype", either(t.k, t.x));
+  EXPECT_EQ(t.verify(evaluate(b.intrinsic(kFloat32, "tir.infinity", {})), &ops), "");
+  EXPECT_BREAKS("call-dtype", "`tir.infinity` takes float, not int32",
+                t.verify(evaluate(b.intrinsic(kInt32, "tir.infinity", {})), &ops));
   EXPECT_BREAKS("call-packed", "ir.StringImm", t.verify(evaluate(b.intrinsic({}, "tir.call_packed", {t.x}))));
   EXPECT_EQ(t.verify(evaluate(b.intrinsic({}, "tir.call_packed", {b.make<ir::StringImm>({{}, "f"}), t.x}))), "");
   EXPECT_BREAKS("dtype-operands", "the second value of tir.if_then_else is int64",
