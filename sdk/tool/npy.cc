@@ -52,6 +52,8 @@ class Header {
         number = (number < 0 ? 0 : number) * 10 + (c - '0');
         if (number > (int64_t{1} << 48)) throw bad("its shape is too large");
       } else {
+        if (c != ',' && c != ' ' && c != ')' && c != 'L')
+          throw bad("its shape " + std::string(text) + " is no tuple of extents");
         if (number >= 0) out.push_back(number);
         number = -1;
       }
