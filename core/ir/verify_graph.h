@@ -57,7 +57,7 @@ class CallGraph {
 class GraphRules {
  public:
   // `in_scope` tells whether a variable is defined where the walk stands.
-  GraphRules(const ir::Module& module, const VerifyServices& services, const LoopRules& loop, CallGraph& calls,
+  GraphRules(const ir::Module& module, const VerifyServices& services, LoopRules& loop, CallGraph& calls,
              CallMemo& right, std::function<bool(const TnNode*)> in_scope)
       : module_(module),
         services_(services),
@@ -118,7 +118,7 @@ class GraphRules {
   const ir::Module& module_;
   const VerifyServices& services_;
   TypeRelation types_;
-  const LoopRules& loop_;
+  LoopRules& loop_;
   CallGraph& calls_;
   CallMemo& right_;  // calls of operators and in destination-passing style that are right in this module
   std::function<bool(const TnNode*)> in_scope_;

@@ -1,5 +1,6 @@
 #include "ir/verify.h"
 
+#include "ir/constant_store.h"
 #include "ir/limits.h"
 #include "ir/test_support.h"
 
@@ -385,6 +386,34 @@ TEST(VerifyLoop, CallsOfFunctions) {
   EXPECT_BREAKS("call-arguments", "the extent 8 in dimension 0, but the buffer `x` has 16", verify({t.x, t.x, i32}));
   callee = function_of({p, b.buffer("q", kFloat32, b.array({b.imm(8), b.imm(2)})), s}, evaluate(s));
   EXPECT_BREAKS("call-arguments", "must have 2 dimensions", verify({t.x, t.x, i32}));
+}
+
+TEST(VerifyLoop, MemoryOfBuffers) {
+  Fixture t;
+  auto floats = [](const char* name, int64_t n, Value offset = {}) {
+    Node buffer = b.buffer(name, kFloat32, b.array({b.imm(n)}));
+    return offset.is_none() ? buffer : b.with(buffer, tir::BufferSlot::elem_offset, offset);
+  };
+  auto declare = [](const Node& buffer, const Node& data) { return b.make<tir::DeclBuffer>({data, buffer}); };
+  const std::string bytes(16, '\0');
+  Node four = b.make<relax::TensorType>({b.array({b.imm(4)}), kFloat32, 1});
+  Node known = b.make<ir::Constant>({four, Value(constant_from_bytes(bytes.data(), bytes.size()))});
+  Node c = floats("c", 4), view = floats("view", 2);
+  EXPECT_BREAKS("constant", "a value is stored in the buffer `c`, which is a constant",
+                t.verify(b.seq({declare(c, known), b.store(c, b.array({t.k}), t.f)})));
+  EXPECT_BREAKS("constant", "a value is stored in the buffer `view`, which is a constant",
+                t.verify(b.seq({declare(c, known), declare(view, c), b.store(view, b.array({t.k}), t.f)})));
+  auto views_x = [&](const Node& buffer) { return t.verify(b.seq({declare(buffer, t.x), evaluate(t.k)})); };
+  EXPECT_EQ(views_x(floats("all", 16)), "");
+  EXPECT_BREAKS("view", "the buffer `more` ends at byte 68 of the buffer `x`, which has 64",
+                views_x(floats("more", 17)));
+  EXPECT_EQ(views_x(floats("end", 4, b.imm(12))), "");
+  EXPECT_BREAKS("view", "the buffer `past` ends at byte 68 of", views_x(floats("past", 4, b.imm(13))));
+  EXPECT_EQ(views_x(floats("nothing", 0, b.imm(99))), "");
+  EXPECT_EQ(views_x(floats("anywhere", 4, t.k)), "");
+  // A view of a view may be larger than that: it lies in the memory of both.
+  Node wide = floats("wide", 16);
+  EXPECT_EQ(t.verify(b.seq({declare(view, t.x), declare(wide, view), evaluate(t.k)})), "");
 }
 
 TEST(VerifyLoop, CallsOfOperators) {
