@@ -9,6 +9,8 @@ namespace tenon::arith {
 Interval Engine::structural_interval(const Atom& a) {
   Interval whole = Interval::of(a.dtype);
   auto operand = [&](const Linear& x) { return intersect(interval(x), whole); };
+  // What wraps around to the dtype may be any of its values.
+  auto wrapped = [&](const Interval& i) { return i.within(whole) ? i : whole; };
   switch (a.op) {
     case Op::Leaf: {
       const tir::Cast* c = a.node.as<tir::Cast>();
@@ -23,18 +25,15 @@ Interval Engine::structural_interval(const Atom& a) {
       }
       return p;
     }
-    case Op::FloorDiv: return intersect(tenon::arith::floor_div(operand(a.a), operand(a.b)), whole);
+    case Op::FloorDiv: return wrapped(tenon::arith::floor_div(operand(a.a), operand(a.b)));
     case Op::FloorMod: return intersect(tenon::arith::floor_mod(operand(a.a), operand(a.b)), whole);
-    case Op::TruncDiv: return intersect(trunc_div(operand(a.a), operand(a.b)), whole);
+    case Op::TruncDiv: return wrapped(trunc_div(operand(a.a), operand(a.b)));
     case Op::TruncMod: return intersect(trunc_mod(operand(a.a), operand(a.b)), whole);
     case Op::Min: return min(operand(a.a), operand(a.b));
     case Op::Max: return max(operand(a.a), operand(a.b));
     case Op::Select:
     case Op::IfThenElse: return unite(operand(a.a), operand(a.b));
-    case Op::Cast: {
-      Interval i = intersect(interval(a.a), Interval::of(a.from));
-      return i.within(whole) ? i : whole;
-    }
+    case Op::Cast: return wrapped(intersect(interval(a.a), Interval::of(a.from)));
     default: return Interval{0, 1};
   }
 }

@@ -34,6 +34,14 @@ ROWS(Constants,
   Row{"", "x // 0", "x//0"}, Row{"", "min(3, 5) + max(3, 5)", "8"}, Row{"", "3 < 5 && 2 != 2", "false"},
   Row{"", "(x*y*(-9223372036854775807 - 1)) // (x*-1)", "x*y*-9223372036854775808//(x*-1)"});
 
+// The least integer divided by -1 is itself.
+ROWS(WrappedQuotients,
+  Row{"w0 < 0", "w0 // -1 > 0", "w0//-1 >= 1"}, Row{"w0 < 0", "truncdiv(w0, i32(-1)) > 0", "truncdiv(w0, -1) >= 1"},
+  Row{"w0 < 0; w1 < 0", "truncdiv(w0, w1) >= 0", "truncdiv(w0, w1) >= 0"},
+  Row{"", "i32(-2147483648) // -1 > w0", "w0 < -2147483648//-1"},
+  Row{"", "truncdiv(i32(-2147483648) // -1, i32(3))", "truncdiv(-2147483648//-1, 3)"},
+  Row{"w0 < 0; w0 > -9", "w0 // -1 > 0", "true"});
+
 ROWS(Sums,
   Row{"", "x + 0", "x"}, Row{"", "x - x", "0"}, Row{"", "y + x", "x + y"}, Row{"", "x + y - x", "y"}, Row{"", "x + x + x", "x*3"},
   Row{"", "(x + 1)*4 - x*4", "4"}, Row{"", "3 - x + 2", "5 - x"}, Row{"", "x*2*3 + y", "x*6 + y"}, Row{"", "0 - x", "x*-1"},

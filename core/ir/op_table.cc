@@ -26,10 +26,23 @@ constexpr AttrType kAttrTypes[] = {
 constexpr std::string_view kLevels[] = {"loop", "graph"};
 constexpr std::string_view kEffects[] = {"pure", "read", "write", "opaque"};
 constexpr std::string_view kFunctions[] = {"infer_type", "compute", "evaluate"};
-constexpr std::string_view kRowKeys[] = {"id",     "revision",  "level",   "args",   "attrs",      "effects",
-                                         "result", "functions", "summary", "plugin", "commutative"};
+constexpr std::string_view kRowKeys[] = {"id",     "revision", "level",     "args",    "attrs",  "effects",
+                                         "result", "takes",    "functions", "summary", "plugin", "commutative"};
 // `position` is the place after the arguments, from 1, where a text may state the attribute without its name.
 constexpr std::string_view kAttrKeys[] = {"type", "default", "summary", "choices", "position"};
+
+// The classes of dtypes that `takes` of a row may name.
+struct DtypeClass {
+  std::string_view name;
+  bool (*holds)(DLDataType);
+};
+constexpr DtypeClass kDtypeClasses[] = {{"int", is_integer}, {"bool", is_bool}, {"float", is_floating}};
+
+const DtypeClass* dtype_class(std::string_view name) {
+  for (const DtypeClass& c : kDtypeClasses)
+    if (c.name == name) return &c;
+  return nullptr;
+}
 
 const AttrType* attr_type(std::string_view name) {
   for (const AttrType& t : kAttrTypes)
@@ -157,6 +170,10 @@ OpRecord read_row(const Map& row, std::string_view plugin, std::string_view orig
   if (op.result != "given" && op.result != "first" && !dtype_from_text(op.result))
     r.refuse("`result: " + op.result + "` is neither `first`, `given` nor a dtype");
   if (op.result == "first" && op.args.empty() && !op.variadic) r.refuse("`result: first` needs an argument");
+  op.takes = r.texts("takes");
+  for (const std::string& name : op.takes)
+    if (!dtype_class(name)) r.refuse("`takes` names `" + name + "`, which is none of int, bool, float");
+  if (!op.takes.empty() && op.level != OpLevel::kLoop) r.refuse("`takes` is for operators of the loop level");
   op.functions = r.texts("functions");
   for (const std::string& f : op.functions)
     if (std::find(std::begin(kFunctions), std::end(kFunctions), f) == std::end(kFunctions))
@@ -269,6 +286,25 @@ std::string OpTable::misfit(const Node& call) const {
   for (const OpAttr& a : op.attrs)
     if (!a.value && !c.attrs().find(a.name)) return "`" + op.id + "` needs the attribute `" + a.name + "`";
   return {};
+}
+
+std::string OpTable::dtype_misfit(const Node& call) const {
+  auto& c = call.to<ir::Call>();
+  const OpRecord& op = get(c.op().to<ir::Op>().id());
+  if (op.takes.empty()) return {};
+  DLDataType first = c.args().empty() ? c.dtype() : as_node(c.args()[0]).dtype();
+  std::string known;
+  for (const std::string& name : op.takes) {
+    if (dtype_class(name)->holds(first)) {
+      for (const Value& arg : c.args())
+        if (DLDataType t = as_node(arg).dtype(); !same_dtype(t, first))
+          return "the arguments of `" + op.id + "` are " + dtype_text(first) + " and " +
+                 (t.bits ? dtype_text(t) : "without a dtype");
+      return {};
+    }
+    known += (known.empty() ? "" : " or ") + name;
+  }
+  return "`" + op.id + "` takes " + known + ", not " + (first.bits ? dtype_text(first) : "what has no dtype");
 }
 
 Map OpTable::complete_attrs(const Node& call) const {

@@ -31,6 +31,9 @@ struct OpRecord {
   std::vector<OpAttr> attrs;
   OpEffects effects = OpEffects::kPure;
   std::string result;  // loop level: "first" (the dtype of the first argument), a dtype, or "given" (that of the call)
+  // Loop level: the classes of dtypes (int, bool, float) of which the arguments have one dtype; of an operator without
+  // arguments, that of the call. Empty: any dtypes.
+  std::vector<std::string> takes;
   std::string plugin;
   std::string origin;                  // where the row stands, for messages
   std::vector<std::string> functions;  // those that the plugin has: infer_type, compute, evaluate
@@ -44,11 +47,11 @@ class OpTable {
  public:
   // Adds one row of a manifest's `ops`:
   //   {id, revision, level, args, attrs: {NAME: {type, default, choices, position}}, effects, result, functions,
-  //    commutative}
+  //    takes, commutative}
   // Throws TN_ERROR_ARGUMENT for a row that is not well formed, and TN_ERROR_DUPLICATE naming both origins.
   void add(const Map& row, std::string_view plugin, std::string_view origin);
-  // The same for a table of several plugins: an operator that two of them declare is neither's, and asking for it throws
-  // that error from then on.
+  // The same for a table of several plugins: an operator that two of them declare is neither's, and asking for it
+  // throws that error from then on.
   void add_or_dispute(const Map& row, std::string_view plugin, std::string_view origin);
 
   // Null when no plugin declares it.
@@ -63,6 +66,9 @@ class OpTable {
 
   // Why a call does not fit its operator: argument count, unknown, missing or mistyped attributes. "" when it fits.
   std::string misfit(const Node& call) const;
+
+  // Why the dtypes of a loop-level call are not those that its operator takes. "" when they are.
+  std::string dtype_misfit(const Node& call) const;
 
   // The attributes of a call with the defaults filled in.
   Map complete_attrs(const Node& call) const;

@@ -60,6 +60,10 @@ TEST(OpTable, RefusesRowsThatAreNotWellFormed) {
             "cannot add the operator `a.b`: only the last argument may be variadic, but `x...` is not the last");
   EXPECT_EQ(message({{"id", text("a.b")}, {"result", text("flot32")}}),
             "cannot add the operator `a.b`: `result: flot32` is neither `first`, `given` nor a dtype");
+  EXPECT_EQ(message({{"id", text("a.b")}, {"level", text("loop")}, {"takes", names({"int", "integer"})}}),
+            "cannot add the operator `a.b`: `takes` names `integer`, which is none of int, bool, float");
+  EXPECT_EQ(message({{"id", text("a.b")}, {"takes", names({"int"})}}),
+            "cannot add the operator `a.b`: `takes` is for operators of the loop level");
   EXPECT_EQ(message({{"id", text("a.b")}, {"functions", names({"computes"})}}),
             "cannot add the operator `a.b`: `functions` names the unknown `computes` | did you mean 'compute'?");
   EXPECT_EQ(

@@ -1,4 +1,4 @@
-// The rules call-target, call-arguments, call-packed and call-operator.
+// The rules call-target, call-arguments, call-packed, call-operator and call-dtype.
 #include "diag/suggest.h"
 #include "ir/verify_parts.h"
 
@@ -81,6 +81,8 @@ void LoopRules::check_operator_call(const ir::Call& call, std::string_view id) c
     throw Violation{"call-operator",
                     "`" + op->id + "` is an operator of the graph level, but stands in a loop function"};
   if (std::string why = ops_->misfit(call); !why.empty()) throw Violation{"call-operator", why};
+  if (std::string why = ops_->dtype_misfit(call); !why.empty())
+    throw Violation{"call-dtype", why, call.args().empty() ? "" : "cast the arguments"};
   if (auto t = ops_->dtype_of_call(call)) require_result(call, *t);
 }
 

@@ -232,7 +232,8 @@ void GraphRules::check_symbols(const Node& type, const Node& var) const {
   }
 }
 
-void GraphRules::check_binding(const relax::VarBinding& binding) const {
+void GraphRules::check_binding(const relax::VarBinding& binding) {
+  if (is_constant(binding.value())) constants_.insert(binding.var().get());
   const Value& type = binding.var().to<ir::Var>().type();
   if (auto why = types_.mismatch(stated_type(binding.value()), type))
     throw Violation{"binding-type",

@@ -23,7 +23,7 @@
 //   call-arguments   The arguments of a function of the module agree with its parameters, and the result with its own.
 //   destination      A call in destination-passing style names a function, a tuple of arguments and, with shape and
 //                    dtype, every output.
-//   in-place         inplace_indices gives each output an argument of its type, or -1.
+//   in-place         inplace_indices gives each output an argument of its type, which is no constant, or -1.
 //   call-packed      A packed call names an external function.
 //   recursion        A function that calls itself, over others or not, declares the type of its result.
 //
@@ -32,6 +32,7 @@
 #define TENON_CORE_IR_VERIFY_GRAPH_H
 
 #include <map>
+#include <set>
 
 #include "ir/call_memo.h"
 #include "ir/verify_loop.h"
@@ -56,7 +57,7 @@ class CallGraph {
 class GraphRules {
  public:
   // `in_scope` tells whether a variable is defined where the walk stands.
-  GraphRules(const ir::Module& module, const VerifyServices& services, const LoopRules& loop, CallGraph& calls,
+  GraphRules(const ir::Module& module, const VerifyServices& services, LoopRules& loop, CallGraph& calls,
              CallMemo& right, std::function<bool(const TnNode*)> in_scope)
       : module_(module),
         services_(services),
@@ -83,7 +84,7 @@ class GraphRules {
   void check_function(const relax::Function& f) const;
   void check_tensor_type(const relax::TensorType& type) const;
   void check_extents(const Value& listed, int64_t ndim, const char* of, bool may_be_negative) const;
-  void check_binding(const relax::VarBinding& binding) const;
+  void check_binding(const relax::VarBinding& binding);
   void check_symbols(const Node& type, const Node& var) const;
   void check_match_cast(const relax::MatchCast& cast) const;
   void check_if(const relax::If& branch) const;
@@ -111,18 +112,20 @@ class GraphRules {
   void check_packed(const ir::Call& call, std::string_view form) const;
   // False when a tuple whose fields are not known is among them.
   bool flatten_arguments(const Node& expression, std::vector<Operand>& out) const;
+  bool is_constant(const Node& value) const { return value.is<ir::Constant>() || constants_.contains(value.get()); }
   const Node* function_named(std::string_view name) const;
 
   const ir::Module& module_;
   const VerifyServices& services_;
   TypeRelation types_;
-  const LoopRules& loop_;
+  LoopRules& loop_;
   CallGraph& calls_;
   CallMemo& right_;  // calls of operators and in destination-passing style that are right in this module
   std::function<bool(const TnNode*)> in_scope_;
   std::string name_;
   bool is_pure_ = false;
   std::vector<const TnNode*> dataflow_;  // the blocks that the walk stands in
+  std::set<const TnNode*> constants_;    // variables that are bound to a constant, over others or not
   PointerMap<char> hidden_;              // 1: bound in a dataflow block that has ended, and none of its outputs
 };
 

@@ -361,6 +361,11 @@ void GraphRules::check_in_place(const ir::Call& call, const std::vector<Operand>
         throw Violation{"in-place", "two outputs replace argument " + std::to_string(indices[i])};
     if (inputs.empty()) continue;
     const Operand& input = inputs[static_cast<size_t>(indices[i])];
+    if (input.value && is_constant(input.value))
+      throw Violation{
+          "in-place",
+          "output " + std::to_string(i) + " replaces argument " + std::to_string(indices[i]) + ", which is a constant",
+          "write a new tensor: -1 in its place, or R.call_tir"};
     if (auto why = types_.mismatch(outputs[i].type, input.type))
       throw Violation{"in-place", "output " + std::to_string(i) + " is not of the type of argument " +
                                       std::to_string(indices[i]) + ", which it replaces: " + *why};

@@ -432,6 +432,17 @@ TEST(VerifyGraph, InPlace) {
                 in_place({t.x, t.x}, list({0, 0}), tuple_type({out, out})));
   EXPECT_BREAKS("call-arguments", "`copy` takes 2 arguments, but 1 and 0 outputs are given",
                 in_place({t.x}, list({0}), out));
+  // What a constant holds is not written, by whatever name.
+  Node whole = tensor({b.imm(3), t.four}), known = constant(whole, 48), a = b.var("a", whole),
+       again = b.var("again", whole);
+  auto replaces = [&](const Node& arg) {
+    Node call = relax_call("relax.call_tir_inplace", {global("copy"), tuple({known, arg})}, {whole},
+                           b.map({{"inplace_indices", list({1})}}), whole);
+    Node y = b.var("y", whole);
+    return t.verify(seq({block({bind(a, known), bind(again, a), bind(y, call)})}, y));
+  };
+  EXPECT_BREAKS("in-place", "output 0 replaces argument 1, which is a constant", replaces(known));
+  EXPECT_BREAKS("in-place", "output 0 replaces argument 1, which is a constant", replaces(again));
   EXPECT_EQ(in_place({t.x, t.x}, list({1}), out), "");
   EXPECT_EQ(in_place({t.x}, list({-1}), out), "");
 }

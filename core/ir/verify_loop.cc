@@ -402,7 +402,7 @@ void LoopRules::check_definition(const Node& v) const {
     throw Violation{"buffer", "the offset of " + name_of(v.get()) + " is " + describe(b.elem_offset().raw())};
 }
 
-void LoopRules::check(const Node& n, const TnNode* parent) const {
+void LoopRules::check(const Node& n, const TnNode* parent) {
   if (n.kind() < std::size(kRows.of))
     for (size_t i = kRows.of[n.kind()].first; i < kRows.of[n.kind()].last; ++i) check_slot(n, kSlots[i]);
   switch (n.kind()) {
@@ -421,7 +421,10 @@ void LoopRules::check(const Node& n, const TnNode* parent) const {
     case tir::Select::kKind: check_select(n.to<tir::Select>()); break;
     case tir::Cast::kKind: check_cast(n.to<tir::Cast>()); break;
     case tir::BufferLoad::kKind: check_load(n.to<tir::BufferLoad>()); break;
-    case tir::BufferStore::kKind: check_store(n.to<tir::BufferStore>()); break;
+    case tir::BufferStore::kKind:
+      check_store(n.to<tir::BufferStore>());
+      check_written_memory(n.to<tir::BufferStore>());
+      break;
     case tir::Ramp::kKind:
       check_equal_dtype("dtype-operands", "the stride of tir.Ramp", n.to<tir::Ramp>().stride().dtype(), "its base",
                         n.to<tir::Ramp>().base().dtype());
@@ -442,11 +445,27 @@ void LoopRules::check(const Node& n, const TnNode* parent) const {
     case tir::For::kKind: check_loop(n.to<tir::For>()); break;
     case tir::IterVar::kKind: check_axis(n.to<tir::IterVar>()); break;
     case tir::BlockRealize::kKind: check_realize(n.to<tir::BlockRealize>()); break;
-    case tir::Block::kKind: check_block(n.to<tir::Block>()); break;
+    case tir::Block::kKind:
+      check_block(n.to<tir::Block>());
+      for (const Node& b : nodes(n.to<tir::Block>().alloc_buffers())) add_memory(b);
+      break;
+    case tir::AllocBuffer::kKind: add_memory(n.to<tir::AllocBuffer>().buffer()); break;
     case tir::BufferRegion::kKind: check_region(n.to<tir::BufferRegion>()); break;
-    case tir::MatchBufferRegion::kKind: check_match(n.to<tir::MatchBufferRegion>()); break;
-    case tir::DeclBuffer::kKind: check_declared(n.to<tir::DeclBuffer>()); break;
-    case tir::PrimFunc::kKind: check_function(n.to<tir::PrimFunc>()); break;
+    case tir::MatchBufferRegion::kKind: {
+      auto& match = n.to<tir::MatchBufferRegion>();
+      check_match(match);
+      add_view(match.buffer(), match.source().to<tir::BufferRegion>().buffer());
+      break;
+    }
+    case tir::DeclBuffer::kKind:
+      check_declared(n.to<tir::DeclBuffer>());
+      add_view(n.to<tir::DeclBuffer>().buffer(), n.to<tir::DeclBuffer>().data());
+      check_view(n.to<tir::DeclBuffer>());
+      break;
+    case tir::PrimFunc::kKind:
+      check_function(n.to<tir::PrimFunc>());
+      for (const Node& p : nodes(n.to<tir::PrimFunc>().params())) add_memory(p);
+      break;
     default:
       if (n.kind() >= TN_KIND_tir_Add && n.kind() <= TN_KIND_tir_Or) check_binary(n);
       if (n.kind() >= TN_KIND_relax_Function && n.kind() < TN_KIND_FIRST_DYNAMIC)

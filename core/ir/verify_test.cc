@@ -1,5 +1,6 @@
 #include "ir/verify.h"
 
+#include "ir/constant_store.h"
 #include "ir/limits.h"
 #include "ir/test_support.h"
 
@@ -387,6 +388,34 @@ TEST(VerifyLoop, CallsOfFunctions) {
   EXPECT_BREAKS("call-arguments", "must have 2 dimensions", verify({t.x, t.x, i32}));
 }
 
+TEST(VerifyLoop, MemoryOfBuffers) {
+  Fixture t;
+  auto floats = [](const char* name, int64_t n, Value offset = {}) {
+    Node buffer = b.buffer(name, kFloat32, b.array({b.imm(n)}));
+    return offset.is_none() ? buffer : b.with(buffer, tir::BufferSlot::elem_offset, offset);
+  };
+  auto declare = [](const Node& buffer, const Node& data) { return b.make<tir::DeclBuffer>({data, buffer}); };
+  const std::string bytes(16, '\0');
+  Node four = b.make<relax::TensorType>({b.array({b.imm(4)}), kFloat32, 1});
+  Node known = b.make<ir::Constant>({four, Value(constant_from_bytes(bytes.data(), bytes.size()))});
+  Node c = floats("c", 4), view = floats("view", 2);
+  EXPECT_BREAKS("constant", "a value is stored in the buffer `c`, which is a constant",
+                t.verify(b.seq({declare(c, known), b.store(c, b.array({t.k}), t.f)})));
+  EXPECT_BREAKS("constant", "a value is stored in the buffer `view`, which is a constant",
+                t.verify(b.seq({declare(c, known), declare(view, c), b.store(view, b.array({t.k}), t.f)})));
+  auto views_x = [&](const Node& buffer) { return t.verify(b.seq({declare(buffer, t.x), evaluate(t.k)})); };
+  EXPECT_EQ(views_x(floats("all", 16)), "");
+  EXPECT_BREAKS("view", "the buffer `more` ends at byte 68 of the buffer `x`, which has 64",
+                views_x(floats("more", 17)));
+  EXPECT_EQ(views_x(floats("end", 4, b.imm(12))), "");
+  EXPECT_BREAKS("view", "the buffer `past` ends at byte 68 of", views_x(floats("past", 4, b.imm(13))));
+  EXPECT_EQ(views_x(floats("nothing", 0, b.imm(99))), "");
+  EXPECT_EQ(views_x(floats("anywhere", 4, t.k)), "");
+  // A view of a view may be larger than that: it lies in the memory of both.
+  Node wide = floats("wide", 16);
+  EXPECT_EQ(t.verify(b.seq({declare(view, t.x), declare(wide, view), evaluate(t.k)})), "");
+}
+
 TEST(VerifyLoop, CallsOfOperators) {
   Fixture t;
   OpTable ops;
@@ -394,8 +423,15 @@ TEST(VerifyLoop, CallsOfOperators) {
   ops.add(b.map({{"id", text("tir.exp")},
                  {"level", text("loop")},
                  {"args", b.array({text("x")})},
+                 {"takes", b.array({text("float")})},
                  {"result", text("first")}}),
           "some-ops", "");
+  auto row = [&](const char* id, const std::vector<Value>& args, const std::vector<Value>& takes) {
+    ops.add(b.map({{"id", text(id)}, {"level", text("loop")}, {"args", b.array(args)}, {"takes", b.array(takes)}}),
+            "some-ops", "");
+  };
+  row("tir.bitwise_or", {text("x"), text("y")}, {text("int"), text("bool")});
+  row("tir.infinity", {}, {text("float")});
   ops.add(b.map({{"id", text("relax.add")}, {"args", b.array({text("x")})}}), "more-ops", "");
   auto verify = [&](Value type, const char* op, const Node& arg) {
     return t.verify(evaluate(b.intrinsic(std::move(type), op, {arg})), &ops);
@@ -406,6 +442,18 @@ TEST(VerifyLoop, CallsOfOperators) {
   EXPECT_BREAKS("dtype-result", "has the dtype int64, but its operands give float32", verify(kInt64, "tir.exp", t.f));
   EXPECT_BREAKS("call-operator", "takes 1 argument, but 0 are given",
                 t.verify(evaluate(b.intrinsic(kFloat32, "tir.exp", {})), &ops));
+  EXPECT_BREAKS("call-dtype", "`tir.exp` takes float, not int64", verify(kInt64, "tir.exp", t.k));
+  auto either = [&](const Node& x, const Node& y) {
+    return t.verify(evaluate(b.intrinsic(x.dtype(), "tir.bitwise_or", {x, y})), &ops);
+  };
+  EXPECT_EQ(either(t.k, t.k), "");
+  EXPECT_EQ(either(b.eq(t.k, t.k), b.eq(t.k, t.k)), "");
+  EXPECT_BREAKS("call-dtype", "`tir.bitwise_or` takes int or bool, not float32", either(t.f, t.f));
+  EXPECT_BREAKS("call-dtype", "the arguments of `tir.bitwise_or` are int64 and bool", either(t.k, b.eq(t.k, t.k)));
+  EXPECT_BREAKS("call-dtype", "the arguments of `tir.bitwise_or` are int64 and without a dtype", either(t.k, t.x));
+  EXPECT_EQ(t.verify(evaluate(b.intrinsic(kFloat32, "tir.infinity", {})), &ops), "");
+  EXPECT_BREAKS("call-dtype", "`tir.infinity` takes float, not int32",
+                t.verify(evaluate(b.intrinsic(kInt32, "tir.infinity", {})), &ops));
   EXPECT_BREAKS("call-packed", "ir.StringImm", t.verify(evaluate(b.intrinsic({}, "tir.call_packed", {t.x}))));
   EXPECT_EQ(t.verify(evaluate(b.intrinsic({}, "tir.call_packed", {b.make<ir::StringImm>({{}, "f"}), t.x}))), "");
   EXPECT_BREAKS("dtype-operands", "the second value of tir.if_then_else is int64",

@@ -1,5 +1,7 @@
 #include "npy.h"
 
+#include <sys/stat.h>
+
 #include <cstring>
 
 #include "diag/files.h"
@@ -52,6 +54,8 @@ class Header {
         number = (number < 0 ? 0 : number) * 10 + (c - '0');
         if (number > (int64_t{1} << 48)) throw bad("its shape is too large");
       } else {
+        if (c != ',' && c != ' ' && c != ')' && c != 'L')
+          throw bad("its shape " + std::string(text) + " is no tuple of extents");
         if (number >= 0) out.push_back(number);
         number = -1;
       }
@@ -79,6 +83,11 @@ Value make_tensor(const Builder& b, DLDataType dtype, const std::vector<int64_t>
 }
 
 Value read_npy(const Builder& b, const std::string& path) {
+  struct stat status;
+  bool is_there = ::stat(path.c_str(), &status) == 0;
+  // A folder is refused where it is read; a device need not end.
+  if (is_there && !S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode) && !S_ISDIR(status.st_mode))
+    throw Error(TN_ERROR_IO, "the array is no regular file", path);
   std::string file = read_file(path);
   Header none("", path);
   if (file.size() < 10 || std::memcmp(file.data(), kMagic, 6) != 0) throw none.bad("it is no .npy file");

@@ -61,6 +61,12 @@ TEST_F(Npy, RefusesWhatIsNoArray) {
   EXPECT_NE(
       failure(save("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999, 9999999999999), }", kTwoFloats)),
       "no failure");
+  for (const char* shape : {"(-2,)", "(2.,)", "((2,))", "(2, x)"})
+    EXPECT_EQ(
+        failure(save("{'descr': '<f4', 'fortran_order': False, 'shape': " + std::string(shape) + ", }", kTwoFloats)),
+        "cannot read the array: its shape " + std::string(shape).substr(0, std::string(shape).find(')') + 1) +
+            " is no tuple of extents");
+  EXPECT_EQ(failure(save("{'descr': '<f4', 'fortran_order': False, 'shape': (2L,), }", kTwoFloats)), "no failure");
   EXPECT_EQ(failure(save(good, kTwoFloats, 9)), "cannot read the array: its version 9 is not known");
   EXPECT_EQ(failure("/no/such/file.npy"), "cannot read the file: No such file or directory");
 }

@@ -31,13 +31,24 @@ std::pair<std::string, std::string> split_options(const std::string& text) {
 // The results by name: tensors, in the order of the outputs.
 using Results = std::vector<std::pair<std::string, Value>>;
 
-void collect(const std::string& name, const Value& v, Results& out) {
-  if (v.is_array()) {
-    size_t i = 0;
-    for (const Value& item : v.ref<Array>()) collect(name + "." + std::to_string(i++), item, out);
-  } else if (!v.is_none()) {
-    out.emplace_back(name, v);
+// The fields of a tuple one after the other: an executor may give a tuple in a tuple, or its fields in its place.
+void collect_fields(const std::string& name, const Array& tuple, size_t& next, Results& out) {
+  for (const Value& item : tuple) {
+    if (item.is_array()) {
+      collect_fields(name, item.ref<Array>(), next, out);
+      continue;
+    }
+    if (!item.is_none()) out.emplace_back(name + "." + std::to_string(next), item);
+    ++next;
   }
+}
+
+void collect(const std::string& name, const Value& v, Results& out) {
+  size_t next = 0;
+  if (v.is_array())
+    collect_fields(name, v.ref<Array>(), next, out);
+  else if (!v.is_none())
+    out.emplace_back(name, v);
 }
 
 Json result_json(const Builder& b, const std::string& name, const Value& v) {

@@ -240,6 +240,8 @@ const Way kWays[] = {
     {"unknown_operator", [](M) { return m.expression(m.b.intrinsic(kFloat32, "tir.exq", {m.f})); }},
     {"graph_operator_in_loop", [](M) { return m.expression(m.b.intrinsic(kFloat32, "relax.add", {m.f, m.f})); }},
     {"operator_arguments", [](M) { return m.expression(m.b.intrinsic(kFloat32, "tir.exp", {m.f, m.f})); }},
+    {"operator_dtype", [](M) { return m.expression(m.b.intrinsic(kInt64, "tir.exp", {m.k})); }},
+    {"operator_dtypes", [](M) { return m.expression(m.b.intrinsic(kFloat32, "tir.pow", {m.f, m.k})); }},
     {"call_arguments", [](M) { return m.expression(m.call("kernel", {})); }},
     {"call_argument_dtype", [](M) { return m.expression(m.call("kernel", {m.flags})); }},
     {"call_a_number", [](M) { return m.expression(m.b.make<ir::Call>({{}, m.k, m.b.array({})})); }},

@@ -4,7 +4,7 @@
 
 #define WAYS(W)                                                                                                     \
   /* What is no module at all. */                                                                                   \
-  W(nothing, "returned nothing where ir.Module/1 is due")                                                              \
+  W(nothing, "returned nothing where ir.Module/1 is due")                                                           \
   W(number, "returned an integer where ir.Module/1 is due")                                                         \
   W(text, "returned a string where ir.Module/1 is due")                                                             \
   W(a_function, "returned tir.PrimFunc/1 where ir.Module/1 is due")                                                 \
@@ -69,6 +69,8 @@
   W(unknown_operator, "there is no operator `tir.exq` [call-operator]")                                             \
   W(graph_operator_in_loop, "is an operator of the graph level, but stands in a loop function [call-operator]")     \
   W(operator_arguments, "takes 1 argument, but 2 are given [call-operator]")                                        \
+  W(operator_dtype, "`tir.exp` takes float, not int64 [call-dtype]")                                                \
+  W(operator_dtypes, "the arguments of `tir.pow` are float32 and int64 [call-dtype]")                               \
   W(call_arguments, "`kernel` takes 1 arguments, but 0 are given [call-arguments]")                                 \
   W(call_argument_dtype, "must hold float32, but the buffer `flags` holds bool [call-arguments]")                   \
   W(call_a_number, "what is called is the variable `k` [call-target]")                                              \
@@ -94,7 +96,7 @@
   W(call_tir_rank, "does not fit the buffer `A`: it has 0 dimensions, not 1 [call-arguments]")                      \
   W(call_tir_count, "`kernel` takes 1 argument, but 1 and 1 output are given [call-arguments]")                     \
   W(call_graph_as_loop, "which is no loop function of the module [destination]")                                    \
-  W(in_place_outside, "inplace_indices[0] is 3, but the call has 1 argument [in-place]")                               \
+  W(in_place_outside, "inplace_indices[0] is 3, but the call has 1 argument [in-place]")                            \
   W(recursion, "it calls itself, but does not declare the type of its result [recursion]")
 
 #endif

@@ -188,10 +188,18 @@ V limit(E& e, const ir::Call& c, bool greatest) {
 }
 V max_value(E& e, const ir::Call& c) { return limit(e, c, true); }
 V min_value(E& e, const ir::Call& c) { return limit(e, c, false); }
+// What a constant of a floating dtype is asked of.
+void require_floating(E& e, const ir::Call& c) {
+  if (!is_floating(c.dtype()))
+    e.refuse(c, std::string(c.op().to<ir::Op>().id()) + " is defined on float32 and float64, not on " +
+                    dtype_text(c.dtype()));
+}
 V infinity(E& e, const ir::Call& c) {
+  require_floating(e, c);
   return e.constant(e.module().type_of(c.dtype()), std::numeric_limits<double>::infinity());
 }
 V nan(E& e, const ir::Call& c) {
+  require_floating(e, c);
   return e.constant(e.module().type_of(c.dtype()), std::numeric_limits<double>::quiet_NaN());
 }
 V reinterpret(E& e, const ir::Call& c) {

@@ -48,6 +48,7 @@ ModuleEmitter::ModuleEmitter(const Builder& b, const TnHostArith* arith, const i
 
 void ModuleEmitter::emit() {
   collect_functions();
+  refuse_endless_recursion(b_, module_);
   for (auto& [name, info] : functions_) {
     // A name of its own: LLVM takes a function called `cos` for the C library's.
     info.internal = new_function(internal_type(info), "tenon.body." + name, llvm::GlobalValue::InternalLinkage);

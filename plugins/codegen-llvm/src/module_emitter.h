@@ -37,6 +37,9 @@ struct FunctionInfo {
   llvm::Function* internal = nullptr;
 };
 
+// Throws TN_ERROR_UNSUPPORTED where a function calls itself, over others or not, under no condition.
+void refuse_endless_recursion(const Builder& b, const ir::Module& module);
+
 class ModuleEmitter {
  public:
   ModuleEmitter(const Builder& b, const TnHostArith* arith, const ir::Module& module, const TargetSpec& target,

@@ -5,6 +5,7 @@
 #include <tenon/cxx/builder.h>
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace tenon {
@@ -13,6 +14,7 @@ namespace {
 struct Row {
   size_t args;
   bool evaluates;
+  std::set<std::string> takes;
 };
 
 // The rows of ops-loop as a session has read them.
@@ -32,7 +34,11 @@ std::map<std::string, Row> manifest_rows() {
         const Value* args = row.find("args");
         rows[std::string(row.find("id")->as_string())] = {
             args && args->is_array() ? args->ref<Array>().size() : 0,
-            functions && functions->is_array() && functions->ref<Array>().size() == 1};
+            functions && functions->is_array() && functions->ref<Array>().size() == 1,
+            {}};
+        if (const Value* takes = row.find("takes"))
+          for (const Value& name : takes->ref<Array>())
+            rows[std::string(row.find("id")->as_string())].takes.emplace(name.as_string());
       }
     }
   }
@@ -49,6 +55,15 @@ TEST(Manifest, ListsEveryScalarFunction) {
     EXPECT_TRUE(it->second.evaluates) << op.id;
     EXPECT_EQ(it->second.args, static_cast<size_t>(op.arity)) << op.id;
   }
+}
+
+TEST(Manifest, TakesTheDtypesOfTheScalarFunctions) {
+  constexpr std::pair<const char*, DLDataType> classes[] = {
+      {"int", kInt32}, {"int", make_dtype(kDLUInt, 8)}, {"bool", kBool}, {"float", kFloat32}, {"float", kFloat64}};
+  const auto rows = manifest_rows();
+  for (const LoopOp& op : loop_ops())
+    for (const auto& [name, dtype] : classes)
+      EXPECT_EQ(rows.at(op.id).takes.contains(name), op.of(dtype) != nullptr) << op.id << " of " << dtype_text(dtype);
 }
 
 TEST(Manifest, EvaluatesOnlyWhatHasAFunction) {
