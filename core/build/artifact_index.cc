@@ -133,7 +133,7 @@ std::string encode_value(const Value& value) {
 ElfSection constants_section(const ArtifactParts& parts) {
   ElfSection section{rt::kConstantsSection, 4096, {}, 64};
   auto add = [&](const Map& payload) {
-    if (const Value* list = payload.find("constants"))
+    if (const Value* list = payload.find("constants"); list && list->is_array())
       for (const Value& c : list->ref<Array>()) {
         auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
         section.parts.emplace_back(static_cast<const char*>(constant->data), constant->size);
@@ -153,9 +153,7 @@ ElfSection payloads_section(const ArtifactParts& parts) {
 
 Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   Builder::Entries functions;
-  const Value* exports = parts.payload.find("exports");
-  if (!exports) throw Error(TN_ERROR_PLUGIN, "the code generator's payload lists no exports");
-  for (const Map::Entry& e : exports->ref<Map>()) {
+  for (const Map::Entry& e : parts.payload.find("exports")->ref<Map>()) {
     Builder::Entries one;
     one.emplace_back("symbol", e.value());
     if (auto* f = public_function(parts.module, e.key())) {
@@ -173,7 +171,7 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   size_t next = 0;
   auto constants_of = [&](const Map& payload) {
     std::vector<Value> constants;
-    if (const Value* list = payload.find("constants"))
+    if (const Value* list = payload.find("constants"); list && list->is_array())
       for (const Value& c : list->ref<Array>()) {
         auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
         constants.push_back(b.map({{"offset", static_cast<int64_t>(offsets[next++])},
@@ -184,7 +182,7 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   };
   auto imports_of = [&](const Map& payload) {
     const Value* imports = payload.find("imports");
-    return imports ? *imports : Value(b.array({}));
+    return imports && imports->is_array() ? *imports : Value(b.array({}));
   };
   const ElfSection foreign = payloads_section(parts);
   const std::vector<uint64_t> places = part_offsets(foreign);

@@ -69,10 +69,10 @@ void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& li
   if (std::filesystem::is_directory(path))
     throw Error(TN_ERROR_IO, "cannot write the artifact: it is a folder", given, "name a file in it");
   const bool special = is_special_file(path);  // such as /dev/null; written in place
-  const Value* format = parts.payload.find("format");
-  if (!format || format->as_string() != kObjectFormat || !parts.payload.find("bytes"))
-    throw Error(TN_ERROR_PLUGIN, "the code generator's payload is no object file", given);
-  check_objects(parts.payload, parts.payloads);
+  if (parts.payload.find("format")->as_string() != kObjectFormat)
+    refuse_payload(parts.codegen, "it is no object file, which an artifact is made of");
+  if (payload_bytes(parts.payload).empty()) refuse_payload(parts.codegen, "it has no bytes");
+  check_objects(parts.payload, parts.codegen, parts.payloads);
   std::string index = encode_value(Value(artifact_index(b, parts)));
   std::string blank(sizeof(rt::ArtifactSeal), '\0');
   // A linker may take what begins with '-' for an option.

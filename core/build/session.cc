@@ -182,7 +182,7 @@ Map Session::imports(const Node& module) {
   Builder::Entries entries;
   for (const auto& [name, function] : functions_) entries.emplace_back(name, function);
   std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
-  check_objects(Map(), payloads);
+  check_objects(Map(), "", payloads);
   for (const Payload& payload : payloads) {
     for (const Map::Entry& e : payload.exports)
       if (functions_.contains(std::string(e.key())))
@@ -343,15 +343,17 @@ void Session::write_artifact_file(const Node& given, const std::string& path, st
                                   const Map& options, std::string_view linker, const std::string& lock) {
   const Node module = canonical_module(builder_, given);
   std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
-  check_objects(Map(), payloads);  // before code is generated for nothing
+  check_objects(Map(), "", payloads);  // before code is generated for nothing
   Map payload;
   try {
     payload = generate(module, codegen, options);
   } catch (const Error&) {
     payload = generate(given, codegen, options);  // to say where the source is refused
   }
-  write_artifact(builder_, {payload, module.to<ir::Module>(), environment_.target, lock, std::move(payloads)},
-                 link_with(module, linker), path);
+  write_artifact(
+      builder_,
+      {payload, module.to<ir::Module>(), environment_.target, lock, codegen_plugin(codegen).id, std::move(payloads)},
+      link_with(module, linker), path);
 }
 
 Link Session::link_with(const Node& module, std::string_view linker) {
@@ -401,7 +403,9 @@ Map Session::generate(const Node& module, std::string_view codegen, const Map& o
   });
   if (!payload.is_map())
     throw Error(TN_ERROR_PLUGIN,
-                "the code generator '" + plugin.id + "' returned " + value_kind(payload) + ", not a payload");
+                "the code generator '" + plugin.id + "' returned " + value_kind(payload) + ", not a payload", {},
+                "this is a bug of the plugin '" + plugin.id + "'");
+  check_payload(payload.ref<Map>(), plugin.id, module.to<ir::Module>());
   return payload.ref<Map>();
 }
 

@@ -1,0 +1,131 @@
+/* A plugin whose answers are wrong in the way that the environment names as TENON_ANSWER; without it they are right. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tenon/ext/codegen.h>
+#include <tenon/runtime.h>
+#include <unistd.h>
+
+static const TnRuntime* rt;
+
+static int asked(const char* what) {
+  const char* said = getenv("TENON_ANSWER");
+  return said && !strcmp(said, what);
+}
+
+/* ---- Values. What is made here is kept for good. */
+
+static TnValue number(int64_t i) {
+  TnValue v = {TN_INT, 0, {i}};
+  return v;
+}
+static TnValue text_of(const char* s, size_t size) {
+  TnValue v;
+  rt->string(s, size, &v);
+  return v;
+}
+static TnValue text(const char* s) { return text_of(s, strlen(s)); }
+static TnValue list(const TnValue* items, size_t n) {
+  TnValue v;
+  rt->array(items, n, &v);
+  return v;
+}
+static TnValue map_of(const char* key, TnValue value) {
+  TnValue pair[2] = {text(key), value}, v;
+  rt->map(pair, 1, &v);
+  return v;
+}
+/* Lists within lists, each with the inner one so many times. */
+static TnValue nested(int depth, size_t times) {
+  TnValue v = number(1);
+  for (int i = 0; i < depth; ++i) {
+    TnValue both[2] = {v, v};
+    v = list(both, times);
+  }
+  return v;
+}
+
+/* ---- The code generator */
+
+static TnValue object(void) {
+  static char bytes[1 << 20];
+  const char* path = getenv("TENON_ANSWER_OBJECT");
+  int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  ssize_t n = fd < 0 ? 0 : read(fd, bytes, sizeof bytes);
+  if (fd >= 0) close(fd);
+  TnValue v;
+  rt->bytes(bytes, n > 0 ? (size_t)n : 0, &v);
+  return v;
+}
+
+static int called(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  (void)self, (void)args, (void)n, (void)ret;
+  return 0;
+}
+static int generate(void* instance, const TnContext* context, const TnNode* module, const TnValue* options,
+                    TnValue* ret) {
+  TnValue one = number(1), nul = text_of("a\0b", 3), function;
+  (void)instance, (void)context, (void)module, (void)options;
+  if (asked("a list for a payload")) return *ret = list(&one, 1), 0;
+  TnValue parts[8] = {text("format"),  text("elf-object/1"), text("bytes"), object(),
+                      text("exports"), map_of("main", text("answers_entry"))};
+  struct {
+    const char* way;
+    const char* part;
+    TnValue value;
+  } ways[] = {{"format is a number", "format", one},
+              {"format holds NUL", "format", text_of("elf-object/1\0x", 14)},
+              {"format is text", "format", text("asm")},
+              {"bytes are a number", "bytes", one},
+              {"bytes are none", "bytes", text("")},
+              {"bytes are no object", "bytes", text("hello")},
+              {"exports are a list", "exports", list(&one, 1)},
+              {"symbol is a number", "exports", map_of("main", one)},
+              {"symbol holds NUL", "exports", map_of("main", nul)},
+              {"symbol is not there", "exports", map_of("main", text("nowhere"))},
+              {"exports what there is not", "exports", map_of("other", text("answers_entry"))},
+              {"imports are a number", "imports", one},
+              {"imports are numbers", "imports", list(&one, 1)},
+              {"imports hold NUL", "imports", list(&nul, 1)},
+              {"symbols are numbers", "symbols", list(&one, 1)},
+              {"constants are a number", "constants", one},
+              {"constants are numbers", "constants", list(&one, 1)},
+              {"device is malformed", "device", text("Com.x\n:99999999999")},
+              {"requirements are a number", "requirements", one},
+              {"requirements are deep", "requirements", map_of("x", nested(2000, 1))},
+              {"requirements are without end", "requirements", map_of("x", nested(50, 2))},
+              {"requirements hold a function", "requirements", number(0)}};
+  rt->function(&called, 0, 0, &function);
+  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; ++i) {
+    if (!asked(ways[i].way)) continue;
+    TnValue value = ways[i].value;
+    if (!strcmp(ways[i].way, "requirements hold a function")) value = map_of("x", function);
+    size_t at = 0;
+    while (at < 6 && strcmp(((const TnString*)parts[at].as.object)->data, ways[i].part)) at += 2;
+    parts[at] = text(ways[i].part);
+    parts[at + 1] = value;
+    return rt->map(parts, at < 6 ? 3 : 4, ret);
+  }
+  if (asked("exports are missing")) return rt->map(parts, 2, ret);
+  return rt->map(parts, 3, ret);
+}
+static const TnCodegen codegen_table = {sizeof(TnCodegen), &generate};
+
+/* ---- The plugin */
+
+static int create(const TnHost* host, void** instance, TnValue* ret) {
+  (void)ret;
+  rt = host->runtime;
+  *instance = (void*)host;
+  return 0;
+}
+static void destroy(void* instance) { (void)instance; }
+static const void* capability(void* instance, const char* id) {
+  (void)instance;
+  return !strcmp(id, TN_CODEGEN) ? &codegen_table : 0;
+}
+static const TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, "wrong-answers", "1.2.3", &create,
+                               &destroy,         &capability};
+TN_EXPORT const TnPlugin* tenon_plugin(void);
+TN_EXPORT const TnPlugin* tenon_plugin(void) { return &table; }

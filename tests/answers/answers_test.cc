@@ -1,0 +1,154 @@
+// What a plugin answers wrongly is refused by the host, in words that name the plugin and say what to do, wherever the
+// plugin runs. Each answer is given in a process of its own: a host that dies of it is seen.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <tenon/compiler_session.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace tenon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kId = "wrong-answers";
+constexpr const char* kLoops =
+    "@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    for i in range(4):\n        A[i] = i\n";
+
+const fs::path& temporary() {
+  static const fs::path folder = [] {
+    fs::path p = fs::path(testing::TempDir()) / ("tenon_answers_" + std::to_string(getpid()));
+    fs::create_directories(p);
+    return p;
+  }();
+  return folder;
+}
+
+// What became of a use of the plugin: the error's code, 0 for none; the signal that ended the process.
+struct Outcome {
+  int signal = 0;
+  int32_t code = 0;
+  std::string message, hint;
+};
+
+// Uses a plugin in another process, in the way `answer`.
+Outcome outcome_of(const std::string& answer, bool isolated,
+                   const std::function<void(CompilerSession&, const fs::path& folder)>& use) {
+  int ends[2];
+  if (pipe(ends) != 0) return {-1, 0, "", ""};
+  const fs::path folder = temporary() / "work";
+  fs::create_directories(folder);
+  pid_t child = fork();
+  if (child == 0) {
+    setenv("TENON_ANSWER", answer.c_str(), 1);
+    if (!std::getenv("TENON_ANSWER_OBJECT")) setenv("TENON_ANSWER_OBJECT", OBJECT, 1);
+    setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
+    std::string said = "0";
+    try {
+      Builder b(tn_compiler()->runtime, nullptr);
+      CompilerSession session(tn_compiler(), Value(b.map({{"plugin_dirs", Value(b.array({b.string(PLUGINS)}))},
+                                                          {"probe", Value(false)},
+                                                          {"isolate", Value(isolated)}})));
+      use(session, folder);
+    } catch (const Error& e) { said = std::to_string(e.code) + '\0' + e.message + '\0' + e.hint; }
+    _exit(write(ends[1], said.data(), said.size()) == static_cast<ssize_t>(said.size()) ? 0 : 9);
+  }
+  close(ends[1]);
+  std::string said;
+  char buffer[4096];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  Outcome out;
+  out.signal = WIFSIGNALED(status) ? WTERMSIG(status) : said.empty() ? -1 : 0;
+  out.code = std::atoi(said.c_str());
+  std::vector<std::string> parts(1);
+  for (char c : said)
+    if (c)
+      parts.back() += c;
+    else
+      parts.emplace_back();
+  parts.resize(3);
+  out.message = parts[1];
+  out.hint = parts[2];
+  return out;
+}
+
+struct Answer {
+  const char* way;
+  const char* says;
+  int32_t code = TN_ERROR_PLUGIN;
+};
+
+void expect_refused(const std::vector<Answer>& answers,
+                    const std::function<void(CompilerSession&, const fs::path& folder)>& use,
+                    const std::string& names = kId) {
+  for (bool isolated : {false, true})
+    for (const Answer& a : answers) {
+      SCOPED_TRACE(std::string(a.way) + (isolated ? ", isolated" : ""));
+      Outcome o = outcome_of(a.way, isolated, use);
+      EXPECT_EQ(o.signal, 0) << "the host died";
+      EXPECT_EQ(o.code, a.code) << o.message;
+      EXPECT_NE(o.message.find(a.says), std::string::npos) << o.message;
+      EXPECT_NE(o.message.find(names), std::string::npos) << o.message;
+      EXPECT_NE(o.hint, "") << o.message;
+      size_t left = 0;
+      for (const auto& e : fs::directory_iterator(temporary() / "work"))
+        left += e.path().filename() != "cache" && e.path().filename() != "out.so";
+      EXPECT_EQ(left, 0u) << "files are left";
+      fs::remove_all(temporary() / "work");
+    }
+}
+
+void compile(CompilerSession& session, const fs::path& folder, const char* linker = "link-lld") {
+  const Builder& b = session.builder();
+  session.compile(session.parse(kLoops, "in.py"), (folder / "out.so").string(),
+                  Value(b.map({{"codegen", b.string(kId)}, {"linker", b.string(linker)}})));
+}
+
+TEST(Answers, OfCodeGenerators) {
+  auto use = [](CompilerSession& session, const fs::path& folder) { compile(session, folder); };
+  EXPECT_EQ(outcome_of("", false, use).message, "");
+  expect_refused({{"a list for a payload", "returned a list, not a payload"},
+                  {"format is a number", "it has no format"},
+                  {"format holds NUL", "it has no format"},
+                  {"format is text", "it is no object file"},
+                  {"bytes are a number", "its bytes are neither bytes nor a constant"},
+                  {"bytes are none", "it has no bytes"},
+                  {"bytes are no object", "is no object file, though its format says so"},
+                  {"exports are missing", "it has no map of exports"},
+                  {"exports are a list", "it has no map of exports"},
+                  {"symbol is a number", "its export 'main' names no symbol"},
+                  {"symbol holds NUL", "its export 'main' names no symbol"},
+                  {"symbol is not there", "which its object does not define"},
+                  {"exports what there is not", "it exports 'other', which is none of the functions"},
+                  {"imports are a number", "its imports are no list of names"},
+                  {"imports are numbers", "its imports are no list of names"},
+                  {"imports hold NUL", "its imports are no list of names"},
+                  {"symbols are numbers", "its symbols are no list of names"},
+                  {"constants are a number", "its constants are no list of constants"},
+                  {"constants are numbers", "its constants are no list of constants"},
+                  {"device is malformed", "its device is no name of one"},
+                  {"requirements are a number", "its requirements are no map"}},
+                 use);
+  // In process: what crosses into another process is refused before.
+  for (const char* way : {"requirements are deep", "requirements are without end", "requirements hold a function"}) {
+    Outcome o = outcome_of(way, false, use);
+    EXPECT_EQ(o.signal, 0) << way;
+    EXPECT_NE(o.message.find("its requirements are no plain values, or too many"), std::string::npos) << o.message;
+  }
+}
+
+class Cleaner : public testing::Environment {
+  void TearDown() override { fs::remove_all(temporary()); }
+};
+const auto* const cleaner = testing::AddGlobalTestEnvironment(new Cleaner);
+
+}  // namespace
+}  // namespace tenon
