@@ -1,13 +1,17 @@
 // What a plugin answers wrongly is refused by the host, in words that name the plugin and say what to do, wherever the
 // plugin runs. Each answer is given in a process of its own: a host that dies of it is seen.
+#include <elf.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <tenon/compiler_session.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -143,6 +147,71 @@ TEST(Answers, OfCodeGenerators) {
     EXPECT_EQ(o.signal, 0) << way;
     EXPECT_NE(o.message.find("its requirements are no plain values, or too many"), std::string::npos) << o.message;
   }
+}
+
+// Damaged objects are the linker's to refuse; LLD itself ends its process over many of them.
+TEST(Answers, OfCodeGeneratorsThatHandOverDamagedObjects) {
+  std::ifstream in(OBJECT, std::ios::binary);
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  const std::string file = (temporary() / "damaged.o").string();
+  setenv("TENON_ANSWER_OBJECT", file.c_str(), 1);
+  auto use = [](CompilerSession& session, const fs::path& folder) { compile(session, folder); };
+  auto refused = [&](const std::string& bytes, const std::string& label) {
+    std::ofstream(file, std::ios::binary) << bytes;
+    Outcome o = outcome_of("", false, use);
+    std::vector<std::string> left;
+    for (const auto& e : fs::directory_iterator(temporary() / "work"))
+      if (e.path().filename() != "cache") left.push_back(e.path().filename());
+    fs::remove_all(temporary() / "work");
+    EXPECT_EQ(o.signal, 0) << label << ": the host died";
+    if (o.code == 0) return false;
+    EXPECT_EQ(o.code, TN_ERROR_PLUGIN) << label << ": " << o.message;
+    EXPECT_TRUE(o.message.find("link-lld") != std::string::npos || o.message.find(kId) != std::string::npos)
+        << label << ": " << o.message;
+    EXPECT_NE(o.hint, "") << label << ": " << o.message;
+    EXPECT_EQ(left, std::vector<std::string>()) << label;
+    return true;
+  };
+  Elf64_Ehdr header;
+  std::memcpy(&header, good.data(), sizeof header);
+  auto patched = [&](auto&& patch) {
+    std::string bytes = good;
+    auto* sections = reinterpret_cast<Elf64_Shdr*>(bytes.data() + header.e_shoff);
+    for (int i = 0; i < header.e_shnum; ++i) patch(sections[i], bytes);
+    return bytes;
+  };
+  // LLD leaves by itself, and by a signal.
+  EXPECT_TRUE(refused(patched([](Elf64_Shdr& s, std::string&) {
+                        if (s.sh_type == SHT_SYMTAB) s.sh_info = 1 << 20;
+                      }),
+                      "local symbols without end"));
+  EXPECT_TRUE(refused(patched([](Elf64_Shdr& s, std::string& bytes) {
+                        if (s.sh_type == SHT_RELA)
+                          reinterpret_cast<Elf64_Rela*>(bytes.data() + s.sh_offset)->r_offset = uint64_t{1} << 60;
+                      }),
+                      "a relocation elsewhere"));
+  const char* given = std::getenv("TENON_SEED");
+  const uint32_t seed = given ? static_cast<uint32_t>(std::atoi(given)) : std::random_device{}();
+  std::printf("TENON_SEED=%u\n", seed);
+  std::mt19937 random(seed);
+  constexpr uint64_t kOdd[] = {0, 1, 0x7fffffff, 0xffffffff, uint64_t{1} << 40, ~uint64_t{0}, 0x1000};
+  int count = 0;
+  for (int i = 0; i < 60; ++i) {
+    std::string bytes = good;
+    const bool in_headers = random() % 3 != 0;
+    const size_t from = in_headers ? header.e_shoff : sizeof header;
+    const size_t size =
+        (in_headers ? header.e_shnum * sizeof(Elf64_Shdr) : header.e_shoff - sizeof header) & ~size_t{7};
+    const uint64_t odd = kOdd[random() % std::size(kOdd)];
+    const size_t at = from + random() % (size / 8) * 8;
+    if (random() % 2)
+      std::memcpy(bytes.data() + at, &odd, 8);
+    else
+      bytes[at + random() % 8] ^= static_cast<char>(1 << random() % 8);
+    count += refused(bytes, "random object " + std::to_string(i));
+  }
+  EXPECT_GT(count, 10);
+  unsetenv("TENON_ANSWER_OBJECT");
 }
 
 class Cleaner : public testing::Environment {
