@@ -1,9 +1,12 @@
 /* A plugin whose answers are wrong in the way that the environment names as TENON_ANSWER; without it they are right. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <tenon/ext/codegen.h>
+#include <tenon/ext/linker.h>
 #include <tenon/runtime.h>
 #include <unistd.h>
 
@@ -112,6 +115,31 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
 }
 static const TnCodegen codegen_table = {sizeof(TnCodegen), &generate};
 
+/* ---- The linker */
+
+static int link_wrongly(void* instance, const TnContext* context, const TnValue* objects, const char* output,
+                        TnValue* ret) {
+  (void)instance, (void)context, (void)objects;
+  int fd = -1, ok = 0;
+  char within[4096];
+  *ret = number(0), ret->type_index = TN_NONE;
+  if (asked("links into a folder"))
+    ok = mkdir(output, 0700) == 0 && snprintf(within, sizeof within, "%s/more", output) > 0 && mkdir(within, 0700) == 0;
+  if (asked("links into a pipe")) ok = mkfifo(output, 0700) == 0;
+  if (asked("links to a device")) ok = symlink("/dev/zero", output) == 0;
+  if (asked("links to itself")) ok = symlink(output, output) == 0;
+  if (asked("links nothing")) ok = 1;
+  if (asked("links into holes") || asked("links garbage") || asked("links into an empty file"))
+    fd = open(output, O_CREAT | O_WRONLY | O_CLOEXEC, 0700);
+  if (fd >= 0) {
+    ok = asked("links into holes") ? ftruncate(fd, (off_t)1 << 36) == 0
+                                   : !asked("links garbage") || write(fd, "garbage", 7) == 7;
+    close(fd);
+  }
+  return ok ? 0 : rt->error(TN_ERROR_IO, "the answer could not be given", "", "", 0, ret);
+}
+static const TnLinker linker_table = {sizeof(TnLinker), &link_wrongly};
+
 /* ---- The plugin */
 
 static int create(const TnHost* host, void** instance, TnValue* ret) {
@@ -123,7 +151,9 @@ static int create(const TnHost* host, void** instance, TnValue* ret) {
 static void destroy(void* instance) { (void)instance; }
 static const void* capability(void* instance, const char* id) {
   (void)instance;
-  return !strcmp(id, TN_CODEGEN) ? &codegen_table : 0;
+  if (!strcmp(id, TN_CODEGEN)) return &codegen_table;
+  if (!strcmp(id, TN_LINKER)) return &linker_table;
+  return 0;
 }
 static const TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, "wrong-answers", "1.2.3", &create,
                                &destroy,         &capability};

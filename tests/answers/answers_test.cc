@@ -49,6 +49,7 @@ Outcome outcome_of(const std::string& answer, bool isolated,
   fs::create_directories(folder);
   pid_t child = fork();
   if (child == 0) {
+    alarm(60);
     setenv("TENON_ANSWER", answer.c_str(), 1);
     if (!std::getenv("TENON_ANSWER_OBJECT")) setenv("TENON_ANSWER_OBJECT", OBJECT, 1);
     setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
@@ -212,6 +213,18 @@ TEST(Answers, OfCodeGeneratorsThatHandOverDamagedObjects) {
   }
   EXPECT_GT(count, 10);
   unsetenv("TENON_ANSWER_OBJECT");
+}
+
+TEST(Answers, OfLinkers) {
+  expect_refused({{"links nothing", "reported no error, but wrote no file"},
+                  {"links into a folder", "made a folder where a library is due"},
+                  {"links into a pipe", "made no regular file"},
+                  {"links to a device", "made a link to another file where a library is due"},
+                  {"links to itself", "made a link to another file where a library is due"},
+                  {"links into holes", "wrote a file of 68719476736 bytes for objects of "},
+                  {"links into an empty file", "wrote no library with the sections of an artifact"},
+                  {"links garbage", "wrote no library with the sections of an artifact"}},
+                 [](CompilerSession& session, const fs::path& folder) { compile(session, folder, kId); });
 }
 
 class Cleaner : public testing::Environment {
