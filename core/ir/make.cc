@@ -67,6 +67,8 @@ class ContainerSummary {
     total_.all_nodes = total_.all_variables = is_array_;
   }
   void add(const Summary& e) {
+    total_.places += e.places;
+    if (total_.places > kLimits.places) refuse_places();
     total_.hash = mix_hash(total_.hash, e.hash);
     total_.depth = std::max(total_.depth, e.depth);
     total_.flags |= e.flags;
@@ -84,7 +86,13 @@ class ContainerSummary {
     return total_;
   }
   [[noreturn]] static void refuse_nesting() {
-    throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+    throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep", {},
+                "hold what is deeper in nodes");
+  }
+  [[noreturn]] static void refuse_places() {
+    throw Error(TN_ERROR_LIMIT,
+                "arrays and maps hold values in more than " + std::to_string(kLimits.places) + " places", {},
+                "an array that stands in several places counts at each of them: hold it once");
   }
 
  private:
@@ -134,9 +142,7 @@ Summary summarize_nested(const TnValue& v, uint32_t nesting) {
     }
     case TN_ARRAY:
     case TN_MAP: {
-      if (nesting == kLimits.nesting)
-        throw Error(TN_ERROR_LIMIT,
-                    "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+      if (nesting == kLimits.nesting) ContainerSummary::refuse_nesting();
       ContainerSummary total(v);
       if (v.type_index == TN_ARRAY) {
         auto* a = reinterpret_cast<const TnArray*>(v.as.object);
