@@ -56,6 +56,13 @@ TEST(Make, RefusesValuesThatATreeCannotHold) {
   e = error_of([&] { b.make<ir::Call>({{}, b.imm(1), b.array({}), attrs}); });
   EXPECT_EQ(e.message,
             "a tree cannot hold the number of the device 'com.vendor.npu:1', which is of this process alone");
+  for (DLDataType t :
+       {DLDataType{255, 255, 65535}, DLDataType{kDLInt, 0, 1}, DLDataType{kDLInt, 65, 1}, DLDataType{kDLFloat, 32, 0},
+        DLDataType{kDLFloat, 32, 4097}, DLDataType{TN_DL_BOOL, 1, 1}, DLDataType{kDLComplex, 64, 1}}) {
+    e = error_of([&] { b.make<ir::Call>({{}, b.imm(1), b.array({}), Value(b.map({{"d", Value(t)}}))}); });
+    EXPECT_EQ(e.code, TN_ERROR_ARGUMENT) << dtype_text(t);
+    EXPECT_TRUE(e.message.starts_with("a tree cannot hold the dtype of code ")) << e.message;
+  }
   device.as.device = {kDLCUDA, 1};  // has its number everywhere
   attrs = b.map({{"d", Value::view(device)}});
   b.make<ir::Call>({{}, b.imm(1), b.array({}), attrs});
