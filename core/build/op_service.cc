@@ -3,8 +3,21 @@
 #include "build/catalog.h"
 #include "diag/suggest.h"
 #include "pass/compile_context.h"
+#include "pass/plugin_failure.h"
 
 namespace tenon {
+
+namespace {
+
+// Calls a slot of an operator's plugin.
+template <class F>
+Value call_op(const OpRecord& op, F&& f) {
+  try {
+    return call(f);
+  } catch (const Error& e) { throw plugin_failure(op.plugin, "", e); }
+}
+
+}  // namespace
 
 Value texts_value(const Builder& b, const std::vector<std::string>& texts) {
   std::vector<Value> values;
@@ -87,7 +100,7 @@ Value OpService::infer_type(const TnContext* context, const Node& call) {
     auto* table = static_cast<const TnOp*>(use.table);
     CallMark mark(calls_, op.plugin + " " + op.id);
     if (TN_HAS(table, infer_type))
-      return tenon::call([&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
+      return call_op(op, [&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no infer_type, though its manifest says so for " + op.id);
   }
@@ -108,7 +121,7 @@ Value OpService::compute(const TnContext* context, const Node& call) {
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no compute, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  return tenon::call([&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
+  return call_op(op, [&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
 }
 
 Value OpService::evaluate(const TnContext* context, const Node& call, const TnValue* args, int32_t n) {
@@ -122,7 +135,7 @@ Value OpService::evaluate(const TnContext* context, const Node& call, const TnVa
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no evaluate, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  return tenon::call([&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
+  return call_op(op, [&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
 }
 
 }  // namespace tenon

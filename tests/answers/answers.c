@@ -66,10 +66,22 @@ static int called(void* self, const TnValue* args, int32_t n, TnValue* ret) {
   (void)self, (void)args, (void)n, (void)ret;
   return 0;
 }
+/* Errors that are none. */
+static int fail_strangely(TnValue* ret) {
+  if (asked("a code below all")) return rt->error(-2147483647, "a code of its own", "", "", 0, ret);
+  if (asked("the code 0")) return rt->error(0, "a code of its own", "", "", 0, ret);
+  if (asked("no words")) return rt->error(TN_ERROR_ARGUMENT, 0, 0, 0, 0, ret);
+  if (asked("no error")) return *ret = number(0), ret->type_index = TN_NONE, -1;
+  return 0;
+}
+
 static int generate(void* instance, const TnContext* context, const TnNode* module, const TnValue* options,
                     TnValue* ret) {
   TnValue one = number(1), nul = text_of("a\0b", 3), function;
   (void)instance, (void)context, (void)module, (void)options;
+  int failure = fail_strangely(ret);
+  if (failure) return failure;
+  if (asked("no value")) return *ret = number(0), ret->type_index = 60, 0;
   if (asked("a list for a payload")) return *ret = list(&one, 1), 0;
   TnValue parts[8] = {text("format"),  text("elf-object/1"), text("bytes"), object(),
                       text("exports"), map_of("main", text("answers_entry"))};
@@ -122,6 +134,8 @@ static int link_wrongly(void* instance, const TnContext* context, const TnValue*
   (void)instance, (void)context, (void)objects;
   int fd = -1, ok = 0;
   char within[4096];
+  int failure = fail_strangely(ret);
+  if (failure) return failure;
   *ret = number(0), ret->type_index = TN_NONE;
   if (asked("links into a folder"))
     ok = mkdir(output, 0700) == 0 && snprintf(within, sizeof within, "%s/more", output) > 0 && mkdir(within, 0700) == 0;

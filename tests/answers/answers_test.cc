@@ -215,6 +215,17 @@ TEST(Answers, OfCodeGeneratorsThatHandOverDamagedObjects) {
   unsetenv("TENON_ANSWER_OBJECT");
 }
 
+// The code that an application gets is one of abi.h, whatever the plugin said, and the words are never missing.
+TEST(Answers, ThatAreErrorsAndNone) {
+  const std::vector<Answer> answers = {{"a code below all", "a code of its own"},
+                                       {"the code 0", "a code of its own"},
+                                       {"no words", "it failed and does not say why", TN_ERROR_ARGUMENT},
+                                       {"no error", "a call failed without an error object"}};
+  expect_refused(answers, [](CompilerSession& session, const fs::path& folder) { compile(session, folder); });
+  expect_refused({{"no value", "a call returned what is no value"}},
+                 [](CompilerSession& session, const fs::path& folder) { compile(session, folder); });
+}
+
 TEST(Answers, OfLinkers) {
   expect_refused({{"links nothing", "reported no error, but wrote no file"},
                   {"links into a folder", "made a folder where a library is due"},
