@@ -97,14 +97,11 @@ Value parameter(const Builder& b, const Node& p, const std::set<const TnNode*>& 
                 {"dtype", b.string(dtype_text(v.dtype()))}});
 }
 
-// The function of the module whose public name this is.
+// The function of this name, as its callers find it; null when it is not public.
 const tir::PrimFunc* public_function(const ir::Module& module, std::string_view name) {
-  for (const Map::Entry& e : module.functions()) {
-    auto* f = as_node(e.value()).as<tir::PrimFunc>();
-    const Value* symbol = f ? f->attrs().find("global_symbol") : nullptr;
-    if (symbol && symbol->as_string() == name) return f;
-  }
-  return nullptr;
+  const Value* found = module.functions().find(name);
+  auto* f = found ? as_node(*found).as<tir::PrimFunc>() : nullptr;
+  return f && f->attrs().find("global_symbol") ? f : nullptr;
 }
 
 // The public functions without their bodies, as a module: what a caller may read with all its symbolic dimensions.
@@ -117,7 +114,7 @@ Node signatures(const Builder& b, const ir::Module& module) {
     Node nothing = b.make<tir::Evaluate>({b.imm(0, kInt32)});
     Node bare = b.with(b.with(*f, tir::PrimFunc::Slot::attrs, Value(b.map({{"global_symbol", *symbol}}))),
                        tir::PrimFunc::Slot::body, nothing);
-    functions.emplace_back(std::string(symbol->as_string()), bare);
+    functions.emplace_back(std::string(e.key()), bare);
   }
   return b.make<ir::Module>({b.map({}), b.map({}), b.map(functions), b.array({})});
 }
