@@ -226,6 +226,24 @@ TEST(Answers, ThatAreErrorsAndNone) {
                  [](CompilerSession& session, const fs::path& folder) { compile(session, folder); });
 }
 
+TEST(Answers, OfFrontends) {
+  auto imports = [](const std::string& text) {
+    return [text](CompilerSession& session, const fs::path& folder) {
+      const std::string path = (folder.parent_path() / "model.answers").string();
+      std::ofstream(path) << text;
+      session.import_model(path, Value());
+    };
+  };
+  const std::string model = "@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return x\n";
+  const std::string head = "@R.function(private=True)\n";
+  EXPECT_EQ(outcome_of("", false, imports(model)).message, "");
+  expect_refused({{"a map for a module", "returned a map, not a module"}}, imports(model));
+  expect_refused({{"", "without a function `main`, which is the model"}},
+                 imports("@R.function\ndef foo(x: R.Tensor((4,), \"float32\")):\n    return x\n"));
+  expect_refused({{"", "whose `main` is private"}}, imports(head + model.substr(model.find("def"))));
+  expect_refused({{"", "whose `main` is no graph function"}}, imports(kLoops));
+}
+
 TEST(Answers, OfLinkers) {
   expect_refused({{"links nothing", "reported no error, but wrote no file"},
                   {"links into a folder", "made a folder where a library is due"},
