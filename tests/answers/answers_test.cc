@@ -244,6 +244,27 @@ TEST(Answers, OfFrontends) {
   expect_refused({{"", "whose `main` is no graph function"}}, imports(kLoops));
 }
 
+TEST(Answers, OfOperators) {
+  auto use = [](CompilerSession& session, const fs::path&) {
+    const Builder& b = session.builder();
+    Node module = session.parse(
+        "@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return I.op(\"answers.same\")(x)\n", "in.py");
+    session.run_pipeline(
+        module, Value(b.array({b.string("passes-graph:normalize"), b.string("passes-graph:legalize")})), Value());
+  };
+  EXPECT_EQ(outcome_of("", false, use).message, "");
+  expect_refused({{"no type", "infer_type of the operator 'answers.same' returned nothing"},
+                  {"a number for a type", "infer_type of the operator 'answers.same' returned an integer"},
+                  {"a call for a type", "infer_type of the operator 'answers.same' returned ir.Call/1"},
+                  {"a text for a loop function", "compute of the operator 'answers.same' returned a string"},
+                  {"no loop function", "compute of the operator 'answers.same' returned nothing"},
+                  {"a call for a loop function", "compute of the operator 'answers.same' returned ir.Call/1"},
+                  {"loops of no parameters", "with 0 parameters, where 2 are due"},
+                  {"loops of another rank", "whose parameter 0 has 2 dimensions, where 1 are due"},
+                  {"loops of another dtype", "whose parameter 1 holds int8, where float32 is due"}},
+                 use);
+}
+
 TEST(Answers, OfLinkers) {
   expect_refused({{"links nothing", "reported no error, but wrote no file"},
                   {"links into a folder", "made a folder where a library is due"},
