@@ -97,14 +97,11 @@ Value parameter(const Builder& b, const Node& p, const std::set<const TnNode*>& 
                 {"dtype", b.string(dtype_text(v.dtype()))}});
 }
 
-// The function of the module whose public name this is.
+// The function of this name, as its callers find it; null when it is not public.
 const tir::PrimFunc* public_function(const ir::Module& module, std::string_view name) {
-  for (const Map::Entry& e : module.functions()) {
-    auto* f = as_node(e.value()).as<tir::PrimFunc>();
-    const Value* symbol = f ? f->attrs().find("global_symbol") : nullptr;
-    if (symbol && symbol->as_string() == name) return f;
-  }
-  return nullptr;
+  const Value* found = module.functions().find(name);
+  auto* f = found ? as_node(*found).as<tir::PrimFunc>() : nullptr;
+  return f && f->attrs().find("global_symbol") ? f : nullptr;
 }
 
 // The public functions without their bodies, as a module: what a caller may read with all its symbolic dimensions.
@@ -117,7 +114,7 @@ Node signatures(const Builder& b, const ir::Module& module) {
     Node nothing = b.make<tir::Evaluate>({b.imm(0, kInt32)});
     Node bare = b.with(b.with(*f, tir::PrimFunc::Slot::attrs, Value(b.map({{"global_symbol", *symbol}}))),
                        tir::PrimFunc::Slot::body, nothing);
-    functions.emplace_back(std::string(symbol->as_string()), bare);
+    functions.emplace_back(std::string(e.key()), bare);
   }
   return b.make<ir::Module>({b.map({}), b.map({}), b.map(functions), b.array({})});
 }
@@ -133,7 +130,7 @@ std::string encode_value(const Value& value) {
 ElfSection constants_section(const ArtifactParts& parts) {
   ElfSection section{rt::kConstantsSection, 4096, {}, 64};
   auto add = [&](const Map& payload) {
-    if (const Value* list = payload.find("constants"))
+    if (const Value* list = payload.find("constants"); list && list->is_array())
       for (const Value& c : list->ref<Array>()) {
         auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
         section.parts.emplace_back(static_cast<const char*>(constant->data), constant->size);
@@ -153,9 +150,7 @@ ElfSection payloads_section(const ArtifactParts& parts) {
 
 Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   Builder::Entries functions;
-  const Value* exports = parts.payload.find("exports");
-  if (!exports) throw Error(TN_ERROR_PLUGIN, "the code generator's payload lists no exports");
-  for (const Map::Entry& e : exports->ref<Map>()) {
+  for (const Map::Entry& e : parts.payload.find("exports")->ref<Map>()) {
     Builder::Entries one;
     one.emplace_back("symbol", e.value());
     if (auto* f = public_function(parts.module, e.key())) {
@@ -173,7 +168,7 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   size_t next = 0;
   auto constants_of = [&](const Map& payload) {
     std::vector<Value> constants;
-    if (const Value* list = payload.find("constants"))
+    if (const Value* list = payload.find("constants"); list && list->is_array())
       for (const Value& c : list->ref<Array>()) {
         auto* constant = reinterpret_cast<const TnConstant*>(c.raw().as.object);
         constants.push_back(b.map({{"offset", static_cast<int64_t>(offsets[next++])},
@@ -184,7 +179,7 @@ Map artifact_index(const Builder& b, const ArtifactParts& parts) {
   };
   auto imports_of = [&](const Map& payload) {
     const Value* imports = payload.find("imports");
-    return imports ? *imports : Value(b.array({}));
+    return imports && imports->is_array() ? *imports : Value(b.array({}));
   };
   const ElfSection foreign = payloads_section(parts);
   const std::vector<uint64_t> places = part_offsets(foreign);

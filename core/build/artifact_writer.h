@@ -10,10 +10,11 @@
 namespace tenon {
 
 struct ArtifactParts {
-  Map payload;        // of format elf-object/1 (ext/codegen.h)
+  Map payload;        // of format elf-object/1 (ext/codegen.h), checked
   ir::Module module;  // the lowered module, for the signatures of its public functions
   Map target;
   std::string lock;                    // how the artifact was made
+  std::string codegen;                 // that made the payload, for messages
   std::vector<Payload> payloads = {};  // that the module carries; they implement functions for it and for each other
 };
 

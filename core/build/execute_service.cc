@@ -5,6 +5,7 @@
 #include "build/catalog.h"
 #include "build/session.h"
 #include "diag/suggest.h"
+#include "pass/plugin_failure.h"
 #include "tenon/ext/executor.h"
 
 namespace tenon {
@@ -73,9 +74,12 @@ Map ExecuteService::load(const Node& module, const Map& imports, const Map& opti
   CompileContext context(session_.environment(), module, plugin.id);
   const Node readable = session_.readable(module, plugin, "to run it");
   Value given = b.map_value(imports);
-  Value loaded = call([&](TnValue* ret) {
-    return table->load(use.instance, context.c(), readable.get(), given.ptr(), complete.ptr(), ret);
-  });
+  Value loaded;
+  try {
+    loaded = call([&](TnValue* ret) {
+      return table->load(use.instance, context.c(), readable.get(), given.ptr(), complete.ptr(), ret);
+    });
+  } catch (const Error& e) { throw plugin_failure(plugin.id, "", e); }
   if (!loaded.is_map())
     throw Error(TN_ERROR_PLUGIN,
                 "the executor '" + plugin.id + "' returned " + value_kind(loaded) + ", not a map of functions");

@@ -3,6 +3,7 @@
 #include "ir/make.h"
 #include "ir/rewrite.h"
 #include "pass/function_pass.h"
+#include "pass/plugin_failure.h"
 #include "tenon/ext/draft/kind.h"
 
 namespace tenon {
@@ -79,8 +80,8 @@ Node KindService::lower(const Node& module, const CompileEnvironment& environmen
       try {
         result = call([&](TnValue* ret) { return table->lower(use.instance, context.c(), rebuilt, ret); });
       } catch (const Error& e) {
-        Error named(e.code, what + ": " + e.message, e.where.empty() ? where : e.where, e.hint);
-        named.cause = e.cause;
+        Error named = plugin_failure(plugin.id, what + ": ", e);
+        if (named.where.empty()) named.where = where;
         throw named;
       }
       check_role(b, *info, Builder::borrow(rebuilt), result, what);

@@ -2,9 +2,94 @@
 
 #include "build/catalog.h"
 #include "diag/suggest.h"
+#include "ir/kind_table.h"
 #include "pass/compile_context.h"
+#include "pass/function_pass.h"
+#include "pass/plugin_failure.h"
 
 namespace tenon {
+
+namespace {
+
+// Calls a slot of an operator's plugin.
+template <class F>
+Value call_op(const OpRecord& op, F&& f) {
+  try {
+    return call(f);
+  } catch (const Error& e) { throw plugin_failure(op.plugin, "", e); }
+}
+
+[[noreturn]] void refuse(const OpRecord& op, const Node& call, const char* slot, const std::string& what) {
+  throw Error(TN_ERROR_PLUGIN,
+              "the plugin '" + op.plugin + "': " + slot + " of the operator '" + op.id + "' returned " + what,
+              span_where(call.span()), plugin_bug(op.plugin));
+}
+
+bool is_type(const Value& v) {
+  if (v.is_dtype()) return true;
+  const KindInfo* info = v.is_node() ? kind_info(as_node(v).kind()) : nullptr;
+  return info && (info->schema.flags & TN_KIND_TYPE);
+}
+
+using TensorTypes = std::vector<const relax::TensorType*>;
+
+const relax::TensorType* tensor_type(const Value& type) {
+  return type.is_node() ? as_node(type).as<relax::TensorType>() : nullptr;
+}
+
+// The types of the tensors among the arguments, tuples flattened. False when they cannot be told.
+bool add_argument(const Node& arg, TensorTypes& out) {
+  if (const auto* tuple = arg.as<relax::Tuple>()) {
+    for (const Node& field : nodes(tuple->fields()))
+      if (!add_argument(field, out)) return false;
+    return true;
+  }
+  if (arg.slot_count() == 0 || arg.is<ir::GlobalVar>() || arg.is<ir::ExternFunc>()) return false;
+  if (const auto* tensor = tensor_type(arg.slot(0))) out.push_back(tensor);
+  return !arg.slot(0).is_node() || !as_node(arg.slot(0)).is<relax::TupleType>();
+}
+
+// The same of the result.
+bool add_result(const Value& type, TensorTypes& out) {
+  if (const auto* tensor = tensor_type(type)) return out.push_back(tensor), true;
+  const auto* tuple = type.is_node() ? as_node(type).as<relax::TupleType>() : nullptr;
+  if (!tuple) return false;
+  for (const Value& field : tuple->fields())
+    if (!add_result(field, out)) return false;
+  return true;
+}
+
+// What compute gave takes the tensors among the call's arguments, then its results.
+void check_loops(const Builder& b, const OpRecord& op, const ir::Call& call, const Value& made) {
+  if (!made.is_node() || !as_node(made).is<tir::PrimFunc>())
+    refuse(op, call, "compute", kind_text(b, made) + " where tir.PrimFunc/1 is due");
+  TensorTypes due;
+  for (const Node& arg : nodes(call.args()))
+    if (!add_argument(arg, due)) return;
+  if (!add_result(call.type(), due)) return;
+  const Array& params = as_node(made).to<tir::PrimFunc>().params();
+  const std::string what = "a loop function ";
+  if (params.size() != due.size())
+    refuse(op, call, "compute",
+           what + "with " + std::to_string(params.size()) + " parameters, where " + std::to_string(due.size()) +
+               " are due");
+  for (size_t i = 0; i < due.size(); ++i) {
+    const auto* buffer = nodes(params)[i].as<tir::Buffer>();
+    const std::string which = what + "whose parameter " + std::to_string(i);
+    if (!buffer) refuse(op, call, "compute", which + " is no buffer");
+    const auto rank = static_cast<int64_t>(buffer->shape().size());
+    if (due[i]->ndim() >= 0 && due[i]->ndim() != rank)
+      refuse(
+          op, call, "compute",
+          which + " has " + std::to_string(rank) + " dimensions, where " + std::to_string(due[i]->ndim()) + " are due");
+    if (due[i]->dtype().is_dtype() && !same_dtype(due[i]->dtype().as_dtype(), buffer->dtype()))
+      refuse(op, call, "compute",
+             which + " holds " + dtype_text(buffer->dtype()) + ", where " + dtype_text(due[i]->dtype().as_dtype()) +
+                 " is due");
+  }
+}
+
+}  // namespace
 
 Value texts_value(const Builder& b, const std::vector<std::string>& texts) {
   std::vector<Value> values;
@@ -86,8 +171,11 @@ Value OpService::infer_type(const TnContext* context, const Node& call) {
   if (PluginInstances::Use use = this->use(op, "infer_type"); use.table) {
     auto* table = static_cast<const TnOp*>(use.table);
     CallMark mark(calls_, op.plugin + " " + op.id);
-    if (TN_HAS(table, infer_type))
-      return tenon::call([&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
+    if (TN_HAS(table, infer_type)) {
+      Value type = call_op(op, [&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
+      if (!is_type(type)) refuse(op, call, "infer_type", kind_text(b_, type) + " where a type is due");
+      return type;
+    }
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no infer_type, though its manifest says so for " + op.id);
   }
@@ -108,7 +196,9 @@ Value OpService::compute(const TnContext* context, const Node& call) {
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no compute, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  return tenon::call([&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
+  Value made = call_op(op, [&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
+  check_loops(b_, op, call.to<ir::Call>(), made);
+  return made;
 }
 
 Value OpService::evaluate(const TnContext* context, const Node& call, const TnValue* args, int32_t n) {
@@ -122,7 +212,7 @@ Value OpService::evaluate(const TnContext* context, const Node& call, const TnVa
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no evaluate, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  return tenon::call([&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
+  return call_op(op, [&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
 }
 
 }  // namespace tenon

@@ -5,16 +5,25 @@
 #include <cstring>
 #include <map>
 
+#include "diag/utf8.h"
 #include "runtime/elf_file.h"
 
 namespace tenon {
 namespace {
 
-bool are_texts(const Value* list) {
+constexpr int kMostNesting = 64;            // of requirements
+constexpr size_t kMostPlainValues = 65536;  // in requirements; what stands in several places counts at each
+
+// A text that C code can read.
+bool is_name(const Value& v) {
+  return v.is_string() && !v.as_string().empty() && v.as_string().find('\0') == std::string_view::npos;
+}
+
+bool are_names(const Value* list) {
   if (!list || list->is_none()) return true;
   if (!list->is_array()) return false;
   for (const Value& v : list->ref<Array>())
-    if (!v.is_string()) return false;
+    if (!is_name(v)) return false;
   return true;
 }
 
@@ -26,39 +35,69 @@ bool are_constants(const Value* list) {
   return true;
 }
 
-// What is wrong with the parts that payloads have in both forms; "" when nothing is.
+bool are_bytes(const Value* bytes) {
+  return !bytes || bytes->is_none() || bytes->is_string() || bytes->type_index() == TN_CONSTANT ||
+         bytes->type_index() == TN_BYTES || bytes->type_index() == TN_SMALL_BYTES;
+}
+
+// Whether a value is of what an artifact's index can hold, and not too much of it.
+bool is_plain(const Value& v, int nesting, size_t& left) {
+  if (left-- == 0) return false;
+  switch (v.type_index()) {
+    case TN_NONE:
+    case TN_BOOL:
+    case TN_INT:
+    case TN_FLOAT:
+    case TN_STRING:
+    case TN_SMALL_STRING:
+    case TN_BYTES: return true;
+    case TN_ARRAY:
+      for (const Value& item : v.ref<Array>())
+        if (nesting == 0 || !is_plain(item, nesting - 1, left)) return false;
+      return true;
+    case TN_MAP:
+      for (const Map::Entry& e : v.ref<Map>())
+        if (nesting == 0 || !is_plain(e.value(), nesting - 1, left)) return false;
+      return true;
+    default: return false;
+  }
+}
+
+// What is wrong with the parts that payloads have in all forms; "" when nothing is.
 std::string complaint(const Map& p) {
   const Value* format = p.find("format");
-  if (!format || !format->is_string() || format->as_string().empty()) return "it has no format";
+  if (!format || !is_name(*format)) return "it has no format";
   const Value* exports = p.find("exports");
   if (!exports || !exports->is_map()) return "it has no map of exports";
   for (const Map::Entry& e : exports->ref<Map>())
-    if (!e.value().is_string() || e.value().as_string().empty())
-      return "its export '" + std::string(e.key()) + "' names no symbol";
-  if (!are_texts(p.find("imports"))) return "its imports are no list of names";
-  if (!are_texts(p.find("symbols"))) return "its symbols are no list of names";
+    if (!is_name(e.value())) return "its export '" + std::string(e.key()) + "' names no symbol";
+  if (!are_bytes(p.find("bytes"))) return "its bytes are neither bytes nor a constant";
+  if (!are_names(p.find("imports"))) return "its imports are no list of names";
+  if (!are_names(p.find("symbols"))) return "its symbols are no list of names";
   if (!are_constants(p.find("constants"))) return "its constants are no list of constants";
   const Value *device = p.find("device"), *requirements = p.find("requirements");
   DLDevice ignored;
   TnValue error{TN_NONE, 0, {0}};
   if (device && !device->is_none() &&
-      (!device->is_string() ||
-       tn_runtime()->device_number(std::string(device->as_string()).c_str(), &ignored, &error))) {
+      (!is_name(*device) || tn_runtime()->device_number(std::string(device->as_string()).c_str(), &ignored, &error))) {
     tn_value_release(&error);
     return "its device is no name of one, such as com.vendor.npu:0";
   }
-  if (requirements && !requirements->is_none() && !requirements->is_map()) return "its requirements are no map";
+  if (!requirements || requirements->is_none()) return "";
+  size_t left = kMostPlainValues;
+  if (!requirements->is_map()) return "its requirements are no map";
+  if (!is_plain(*requirements, kMostNesting, left)) return "its requirements are no plain values, or too many of them";
   return "";
 }
 
 // The symbols that an object defines for others, weak ones apart.
+constexpr const char* kCodegenBug = "this is a bug of the code generator";
 std::vector<std::string> defined_symbols(std::string_view object, const std::string& owner) {
   rt::ElfFile elf;
   rt::Bytes symbols, names;
   uint64_t offset;
   if (!elf.open(object.data(), object.size()))
-    throw Error(TN_ERROR_PLUGIN, owner + " is no object file, though its format says so", {},
-                "this is a bug of the code generator");
+    throw Error(TN_ERROR_PLUGIN, owner + " is no object file, though its format says so", {}, kCodegenBug);
   std::vector<std::string> out;
   if (!elf.section(".symtab", &symbols, &offset) || !elf.section(".strtab", &names, &offset)) return out;
   for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= symbols.size; at += sizeof(Elf64_Sym)) {
@@ -81,24 +120,30 @@ std::string_view payload_bytes(const Map& payload) {
   return {static_cast<const char*>(c->data), c->size};
 }
 
+void refuse_payload(const std::string& codegen, const std::string& why) {
+  throw Error(TN_ERROR_PLUGIN, "the payload of the code generator '" + codegen + "' cannot be used: " + why, {},
+              "this is a bug of the plugin '" + codegen + "'");
+}
+
+void check_payload(const Map& payload, const std::string& codegen, const ir::Module& module) {
+  if (std::string why = complaint(payload); !why.empty()) refuse_payload(codegen, why);
+  for (const Map::Entry& e : payload.find("exports")->ref<Map>())
+    if (!module.functions().find(e.key()))
+      refuse_payload(codegen,
+                     "it exports '" + shortened(e.key()) + "', which is none of the functions that it was given");
+}
+
 Map complete_payload(const Builder& b, ConstantStore& store, const Map& payload, const std::string& codegen,
                      const ir::Module& module) {
-  auto refuse = [&](const std::string& why) {
-    throw Error(TN_ERROR_PLUGIN, "the payload of the code generator '" + codegen + "' cannot be used: " + why, {},
-                "this is a bug of the plugin '" + codegen + "'");
-  };
-  if (std::string why = complaint(payload); !why.empty()) refuse(why);
+  check_payload(payload, codegen, module);
   std::string_view bytes = payload_bytes(payload);
-  if (bytes.empty()) refuse("it has no bytes");
+  if (bytes.empty()) refuse_payload(codegen, "it has no bytes");
   const Map& exports = payload.find("exports")->ref<Map>();
   for (const Map::Entry& e : module.functions()) {
     auto* f = as_node(e.value()).as<relax::Function>();
     if (f && f->attrs().find("global_symbol") && !exports.find(e.key()))
-      refuse("it does not export the function '" + std::string(e.key()) + "'");
+      refuse_payload(codegen, "it does not export the function '" + std::string(e.key()) + "'");
   }
-  for (const Map::Entry& e : exports)
-    if (!module.functions().find(e.key()))
-      refuse("it exports '" + std::string(e.key()) + "', which is none of the functions that it was given");
   Constant kept = store.add(bytes.data(), bytes.size());
   Map out = b.with(payload, "codegen", b.string(codegen));
   out = b.with(out, "size", static_cast<int64_t>(bytes.size()));
@@ -141,7 +186,7 @@ std::vector<Payload> attached_payloads(const ir::Module& module) {
   return out;
 }
 
-void check_objects(const Map& code, const std::vector<Payload>& payloads) {
+void check_objects(const Map& code, const std::string& codegen, const std::vector<Payload>& payloads) {
   std::map<std::string, std::string> defined;  // symbol -> who defines it
   auto add = [&](const Map& map, const std::string& owner) {
     for (const std::string& name : defined_symbols(payload_bytes(map), owner)) {
@@ -162,10 +207,10 @@ void check_objects(const Map& code, const std::vector<Payload>& payloads) {
         throw Error(TN_ERROR_PLUGIN,
                     owner + " exports the function '" + std::string(e.key()) + "' by the symbol '" +
                         std::string(e.value().as_string()) + "', which its object does not define",
-                    {}, "this is a bug of the code generator");
+                    {}, kCodegenBug);
     }
   };
-  if (code) add(code, "the module's own code");
+  if (code) add(code, "the module's own code (of '" + codegen + "')");
   for (size_t i = 0; i < payloads.size(); ++i)
     if (payloads[i].is_object())
       add(payloads[i].map, "payload " + std::to_string(i) + " (of '" + payloads[i].codegen + "')");

@@ -30,6 +30,11 @@ struct Payload {
 // The bytes of a payload as a code generator gives them, or as a module holds them.
 std::string_view payload_bytes(const Map& payload);
 
+// Throws TN_ERROR_PLUGIN for a payload that does not keep to the contract: a part is of the wrong type, or it exports
+// what is none of the functions of `module`.
+void check_payload(const Map& payload, const std::string& codegen, const ir::Module& module);
+[[noreturn]] void refuse_payload(const std::string& codegen, const std::string& why);
+
 // What the code generator gave for the public functions of `module`, as a module holds it; the bytes are placed in
 // `store`. Throws TN_ERROR_PLUGIN for what does not keep to the contract.
 Map complete_payload(const Builder& b, ConstantStore& store, const Map& payload, const std::string& codegen,
@@ -40,8 +45,8 @@ Map complete_payload(const Builder& b, ConstantStore& store, const Map& payload,
 std::vector<Payload> attached_payloads(const ir::Module& module);
 
 // Whether those payloads that are objects can be linked together: each defines the symbols of its exports, and none a
-// symbol that another defines. `code` is the payload of the module's own code, or null.
-void check_objects(const Map& code, const std::vector<Payload>& payloads);
+// symbol that another defines. `code` is the payload of the module's own code, or null; `codegen` made it.
+void check_objects(const Map& code, const std::string& codegen, const std::vector<Payload>& payloads);
 
 // Links `objects` (file names) into `output`.
 struct Link {

@@ -126,7 +126,7 @@ Map open_payload(const Builder& b, const Payload& payload, const Map& imports, c
       TemporaryFolder folder;
       std::string file = folder.path() + "/payload.so";
       ir::Module none = b.make<ir::Module>({b.map({}), b.map({}), b.map({}), b.array({})});
-      write_artifact(b, {payload.map, none, Map(), "", {}}, link, file);
+      write_artifact(b, {payload.map, none, Map(), "", payload.codegen}, link, file);
       bytes = read_file(file);
     }
     MemoryFile memory(bytes);

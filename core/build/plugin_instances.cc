@@ -1,5 +1,7 @@
 #include "build/plugin_instances.h"
 
+#include "pass/plugin_failure.h"
+
 namespace tenon {
 
 namespace {
@@ -71,12 +73,11 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
     });
   } catch (const Error& cause) {
     entries_.pop_back();
-    const bool known = cause.code >= TN_ERROR_INTERNAL && cause.code <= TN_ERROR_UNTRUSTED;
-    throw Error(known ? cause.code : TN_ERROR_PLUGIN,
-                "the plugin '" + plugin.id + "' " + plugin.version +
-                    " could not start: " + (cause.message.empty() ? "it does not say why" : cause.message),
-                cause.where.empty() ? plugin.library : cause.where,
-                cause.hint.empty() ? "ask the plugin's vendor" : cause.hint);
+    Error named =
+        plugin_failure(plugin.id, "the plugin '" + plugin.id + "' " + plugin.version + " could not start: ", cause);
+    if (named.where.empty()) named.where = plugin.library;
+    if (cause.hint.empty()) named.hint = "ask the plugin's vendor";
+    throw named;
   }
   e.creating = false;
   for (const std::string& capability : plugin.provides) {

@@ -12,6 +12,7 @@
 #include "diag/suggest.h"
 #include "ir/vocabulary.h"
 #include "pass/dump.h"
+#include "pass/plugin_failure.h"
 #include "tenon/ext/arith.h"
 #include "tenon/ext/codegen.h"
 #include "tenon/ext/draft/instrument.h"
@@ -147,10 +148,11 @@ RunResult Session::run(const Node& module, const Pipeline& pipeline, const RunOp
   return result;
 }
 
-void Session::add_instrument(const std::string& id, RunOptions& options) {
-  const PluginInfo& plugin = choose_plugin(provider_, id, TN_INSTRUMENT, "an instrument", nullptr);
+void Session::add_instrument(const std::string& given, RunOptions& options) {
+  const PluginInfo& plugin = choose_plugin(provider_, given, TN_INSTRUMENT, "an instrument", nullptr);
   PluginInstances::Use use = instances_->use(plugin, TN_INSTRUMENT);
   auto* table = static_cast<const TnInstrument*>(use.table);
+  const std::string id = plugin.id;
   auto describe = [this](const PassRecord& r) {
     return Value(builder_.map({{"pass", builder_.string(r.pass)},
                                {"number", Value(static_cast<int64_t>(r.number))},
@@ -158,11 +160,11 @@ void Session::add_instrument(const std::string& id, RunOptions& options) {
                                {"disabled", Value(r.disabled)},
                                {"milliseconds", Value(r.milliseconds)}}));
   };
-  auto from = [id = plugin.id](const PassRecord& r) { return "the instrument " + id + " at " + r.pass; };
+  auto from = [id](const PassRecord& r) { return "the instrument " + id + " at " + r.pass; };
   if (TN_HAS(table, before_pass))
     options.before.push_back([=, this](const PassRecord& record, const Node& module) {
       Value what = describe(record);
-      with_context(module, from(record), [&](const TnContext* context) {
+      with_context(module, id, from(record), [&](const TnContext* context) {
         return call(
             [&](TnValue* ret) { return table->before_pass(use.instance, context, what.ptr(), module.get(), ret); });
       });
@@ -170,7 +172,7 @@ void Session::add_instrument(const std::string& id, RunOptions& options) {
   if (TN_HAS(table, after_pass))
     options.instruments.push_back([=, this](const PassRecord& record, const Node& before, const Node& after) {
       Value what = describe(record);
-      with_context(after, from(record), [&](const TnContext* context) {
+      with_context(after, id, from(record), [&](const TnContext* context) {
         return call([&](TnValue* ret) {
           return table->after_pass(use.instance, context, what.ptr(), before.get(), after.get(), ret);
         });
@@ -182,7 +184,7 @@ Map Session::imports(const Node& module) {
   Builder::Entries entries;
   for (const auto& [name, function] : functions_) entries.emplace_back(name, function);
   std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
-  check_objects(Map(), payloads);
+  check_objects(Map(), "", payloads);
   for (const Payload& payload : payloads) {
     for (const Map::Entry& e : payload.exports)
       if (functions_.contains(std::string(e.key())))
@@ -253,7 +255,7 @@ void Session::register_function(const std::string& name, const Value& function) 
 }
 
 template <class F>
-Value Session::with_context(const Node& module, const std::string& from, F&& f) {
+Value Session::with_context(const Node& module, const std::string& plugin, const std::string& from, F&& f) {
   CompileContext context(environment_, module, from);
   auto take = [&] { report(context.take_diagnostics()); };
   try {
@@ -262,9 +264,7 @@ Value Session::with_context(const Node& module, const std::string& from, F&& f) 
     return result;
   } catch (const Error& e) {
     take();
-    Error named(e.code, from + ": " + e.message, e.where, e.hint);
-    named.cause = e.cause;
-    throw named;
+    throw plugin_failure(plugin, from + ": ", e);
   }
 }
 
@@ -278,14 +278,15 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   Value imports = this->imports(module);
   const Node readable = this->readable(module, plugin, "to run it");
-  Value loaded = with_context(module, plugin.id, [&](const TnContext* context) {
+  Value loaded = with_context(module, plugin.id, plugin.id, [&](const TnContext* context) {
     return call([&](TnValue* ret) {
       return table->load(use.instance, context, readable.get(), imports.ptr(), complete.ptr(), ret);
     });
   });
   if (!loaded.is_map())
     throw Error(TN_ERROR_PLUGIN,
-                "the executor '" + plugin.id + "' returned " + value_kind(loaded) + ", not a map of functions");
+                "the executor '" + plugin.id + "' returned " + value_kind(loaded) + ", not a map of functions", {},
+                plugin_bug(plugin.id));
   return loaded.ref<Map>();
 }
 
@@ -329,13 +330,23 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   Node empty = builder_.make<ir::Module>({builder_.map({}), builder_.map({}), builder_.map({}), builder_.array({})});
   Value options = builder_.map({});
-  Value module = with_context(empty, plugin.id, [&](const TnContext* context) {
+  Value module = with_context(empty, plugin.id, plugin.id, [&](const TnContext* context) {
     return call([&](TnValue* ret) { return table->import(use.instance, context, &source.raw(), options.ptr(), ret); });
   });
   if (!module.is_node() || !as_node(module).is<ir::Module>())
-    throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' returned " + value_kind(module) + ", not a module");
+    throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' returned " + value_kind(module) + ", not a module",
+                {}, plugin_bug(plugin.id));
   source.require_all_used();
   verify(as_node(module));
+  const Value* main = as_node(module).to<ir::Module>().functions().find("main");
+  const auto* model = main && main->is_node() ? as_node(*main).as<relax::Function>() : nullptr;
+  if (!model || !model->attrs().find("global_symbol"))
+    throw Error(TN_ERROR_PLUGIN,
+                "the frontend '" + plugin.id + "' returned a module " +
+                    (!main    ? "without a function `main`, which is the model"
+                     : !model ? "whose `main` is no graph function"
+                              : "whose `main` is private: it is the model"),
+                {}, plugin_bug(plugin.id));
   return as_node(module);
 }
 
@@ -343,15 +354,17 @@ void Session::write_artifact_file(const Node& given, const std::string& path, st
                                   const Map& options, std::string_view linker, const std::string& lock) {
   const Node module = canonical_module(builder_, given);
   std::vector<Payload> payloads = attached_payloads(module.to<ir::Module>());
-  check_objects(Map(), payloads);  // before code is generated for nothing
+  check_objects(Map(), "", payloads);  // before code is generated for nothing
   Map payload;
   try {
     payload = generate(module, codegen, options);
   } catch (const Error&) {
     payload = generate(given, codegen, options);  // to say where the source is refused
   }
-  write_artifact(builder_, {payload, module.to<ir::Module>(), environment_.target, lock, std::move(payloads)},
-                 link_with(module, linker), path);
+  write_artifact(
+      builder_,
+      {payload, module.to<ir::Module>(), environment_.target, lock, codegen_plugin(codegen).id, std::move(payloads)},
+      link_with(module, linker), path);
 }
 
 Link Session::link_with(const Node& module, std::string_view linker) {
@@ -363,7 +376,7 @@ Link Session::link_with(const Node& module, std::string_view linker) {
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   auto run = [this, module, use, table, id = plugin.id](const Array& objects, const std::string& output) {
     Value list = objects;
-    with_context(module, id, [&](const TnContext* context) {
+    with_context(module, id, id, [&](const TnContext* context) {
       return call([&](TnValue* ret) { return table->link(use.instance, context, list.ptr(), output.c_str(), ret); });
     });
   };
@@ -395,13 +408,15 @@ Map Session::generate(const Node& module, std::string_view codegen, const Map& o
     throw Error(TN_ERROR_PLUGIN, "the code generator '" + plugin.id + "' " + plugin.version + " has no slot generate",
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   const Node readable = this->readable(module, plugin, "to generate code");
-  Value payload = with_context(module, plugin.id, [&](const TnContext* context) {
+  Value payload = with_context(module, plugin.id, plugin.id, [&](const TnContext* context) {
     return call(
         [&](TnValue* ret) { return table->generate(use.instance, context, readable.get(), complete.ptr(), ret); });
   });
   if (!payload.is_map())
     throw Error(TN_ERROR_PLUGIN,
-                "the code generator '" + plugin.id + "' returned " + value_kind(payload) + ", not a payload");
+                "the code generator '" + plugin.id + "' returned " + value_kind(payload) + ", not a payload", {},
+                plugin_bug(plugin.id));
+  check_payload(payload.ref<Map>(), plugin.id, module.to<ir::Module>());
   return payload.ref<Map>();
 }
 

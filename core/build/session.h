@@ -105,7 +105,7 @@ class Session : public PassSource {
   void report(std::vector<Diagnostic> diagnostics);
   void add_instrument(const std::string& id, RunOptions& options);
   template <class F>
-  Value with_context(const Node& module, const std::string& from, F&& f);
+  Value with_context(const Node& module, const std::string& plugin, const std::string& from, F&& f);
 
   PluginProvider& provider_;
   IrService ir_;

@@ -111,7 +111,7 @@ TEST_F(SessionTest, NamesThePluginThatFails) {
   EXPECT_EQ(failure([&] { s.generate(module(), "fake", {}); }), "fake: no such thing");
   fake_.loaded = Value(3);
   EXPECT_EQ(failure([&] { s.load(module(), "fake", {}); }),
-            "the executor 'fake' returned an integer, not a map of functions");
+            "the executor 'fake' returned an integer, not a map of functions; this is a bug of the plugin 'fake'");
   provider_.plugins_[0].provides.push_back("com.vendor.thing/1");
   Session other(provider_);
   EXPECT_EQ(

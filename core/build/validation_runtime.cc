@@ -57,8 +57,11 @@ int map(const TnValue* data, size_t pairs, TnValue* ret) {
 }
 // The error is the plugin's own, and what becomes of it is seen in the result.
 int error(int32_t code, const char* message, const char* where, const char* hint, TnObject* cause, TnValue* ret) {
-  int status = rt().error(code, message, where, hint, cause, ret);
   Frame* frame = current_frame();
+  TnValue given{TN_ERROR, 0, {0}};
+  given.as.object = cause;
+  if (frame && cause && !check_value(*frame, given, "the cause of TnRuntime.error")) return refused(ret);
+  int status = rt().error(code, message, where, hint, cause, ret);
   if (!frame) return status;
   std::lock_guard lock(frame->state.mutex);
   frame->state.watch.see(*ret, &frame->plugin, frame->during + ", by TnRuntime.error");

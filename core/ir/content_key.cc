@@ -72,6 +72,10 @@ class CanonicalWriter {
   }
 
   void begin(const TnValue& v, int32_t role, bool shape, bool in_array = false) {
+    if (v.type_index == TN_ARRAY || v.type_index == TN_MAP) {
+      places_ += elements_of(v.as.object) + 1;
+      if (places_ > kLimits.places) refuse_places();
+    }
     switch (v.type_index) {
       case TN_NONE: bytes_ += 'n'; break;
       case TN_INT: number('i', static_cast<uint64_t>(v.as.i)); break;

@@ -299,7 +299,7 @@ class Decoder {
       }
       case kDType: {
         uint8_t code = in_.byte(), bits = in_.byte(), low = in_.byte(), high = in_.byte();
-        return leaf(DLDataType{code, bits, static_cast<uint16_t>(low | high << 8)});
+        return checked([&] { return leaf(DLDataType{code, bits, static_cast<uint16_t>(low | high << 8)}); });
       }
       case kDevice: {
         uint64_t type = in_.number(), id = in_.number();

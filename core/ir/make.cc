@@ -8,6 +8,7 @@
 #include "ir/limits.h"
 #include "ir/span.h"
 #include "tenon/cxx/device.h"
+#include "tenon/cxx/dtype.h"
 
 namespace tenon {
 namespace {
@@ -67,6 +68,8 @@ class ContainerSummary {
     total_.all_nodes = total_.all_variables = is_array_;
   }
   void add(const Summary& e) {
+    total_.places += e.places;
+    if (total_.places > kLimits.places) refuse_places();
     total_.hash = mix_hash(total_.hash, e.hash);
     total_.depth = std::max(total_.depth, e.depth);
     total_.flags |= e.flags;
@@ -84,7 +87,13 @@ class ContainerSummary {
     return total_;
   }
   [[noreturn]] static void refuse_nesting() {
-    throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+    throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep", {},
+                "hold what is deeper in nodes");
+  }
+  [[noreturn]] static void refuse_places() {
+    throw Error(TN_ERROR_LIMIT,
+                "arrays and maps hold values in more than " + std::to_string(kLimits.places) + " places", {},
+                "an array that stands in several places counts at each of them: hold it once");
   }
 
  private:
@@ -103,6 +112,29 @@ void require_lasting(DLDevice device) {
               {}, "write the device's name as a text");
 }
 
+// Whether a dtype has a text that reads back (tenon/cxx/dtype.h), or is the unknown one, which the verifiers refuse.
+bool is_written(DLDataType t) {
+  constexpr uint16_t kMostLanes = 4096;
+  if (t.code == 0 && t.bits == 0 && t.lanes == 0) return true;
+  if (t.lanes < 1 || t.lanes > kMostLanes) return false;
+  switch (t.code) {
+    case kDLInt:
+    case kDLUInt:
+    case kDLFloat:
+    case kDLBfloat: return t.bits >= 1 && t.bits <= 64;
+    case TN_DL_BOOL: return t.bits == kBool.bits;
+    case kDLOpaqueHandle: return t.bits == kHandle.bits;
+    default: return false;
+  }
+}
+
+[[noreturn]] void refuse_dtype(DLDataType t) {
+  throw Error(TN_ERROR_ARGUMENT,
+              "a tree cannot hold the dtype of code " + std::to_string(t.code) + ", " + std::to_string(t.bits) +
+                  " bits and " + std::to_string(t.lanes) + " lanes",
+              {}, "take int, uint, float or bfloat of 1 to 64 bits, bool or handle, of 1 to 4096 lanes");
+}
+
 Summary summarize_nested(const TnValue& v, uint32_t nesting) {
   uint64_t tag = static_cast<uint64_t>(v.type_index);
   switch (v.type_index) {
@@ -111,6 +143,7 @@ Summary summarize_nested(const TnValue& v, uint32_t nesting) {
     case TN_BOOL:
     case TN_FLOAT: return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
     case TN_DTYPE:
+      if (!is_written(v.as.dtype)) refuse_dtype(v.as.dtype);
       return {mix_hash(tag, v.as.dtype.code | v.as.dtype.bits << 8 | static_cast<uint64_t>(v.as.dtype.lanes) << 16)};
     case TN_DEVICE: require_lasting(v.as.device); return {mix_hash(tag, static_cast<uint64_t>(v.as.i))};
     case TN_SMALL_STRING:
@@ -134,9 +167,7 @@ Summary summarize_nested(const TnValue& v, uint32_t nesting) {
     }
     case TN_ARRAY:
     case TN_MAP: {
-      if (nesting == kLimits.nesting)
-        throw Error(TN_ERROR_LIMIT,
-                    "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+      if (nesting == kLimits.nesting) ContainerSummary::refuse_nesting();
       ContainerSummary total(v);
       if (v.type_index == TN_ARRAY) {
         auto* a = reinterpret_cast<const TnArray*>(v.as.object);

@@ -30,6 +30,7 @@ struct Summary {
   bool bare_variable = false;  // a Var or Buffer, or a container with one directly in it
   bool all_nodes = false;      // a node, or an array of nodes alone
   bool all_variables = false;  // a Var or Buffer, or an array of them alone
+  uint64_t places = 1;         // of values in arrays and maps: what they share counts at each of its places
 };
 
 // Throws for values that a tree cannot hold: pointers, functions, tensors, objects of plugins.

@@ -56,6 +56,13 @@ TEST(Make, RefusesValuesThatATreeCannotHold) {
   e = error_of([&] { b.make<ir::Call>({{}, b.imm(1), b.array({}), attrs}); });
   EXPECT_EQ(e.message,
             "a tree cannot hold the number of the device 'com.vendor.npu:1', which is of this process alone");
+  for (DLDataType t :
+       {DLDataType{255, 255, 65535}, DLDataType{kDLInt, 0, 1}, DLDataType{kDLInt, 65, 1}, DLDataType{kDLFloat, 32, 0},
+        DLDataType{kDLFloat, 32, 4097}, DLDataType{TN_DL_BOOL, 1, 1}, DLDataType{kDLComplex, 64, 1}}) {
+    e = error_of([&] { b.make<ir::Call>({{}, b.imm(1), b.array({}), Value(b.map({{"d", Value(t)}}))}); });
+    EXPECT_EQ(e.code, TN_ERROR_ARGUMENT) << dtype_text(t);
+    EXPECT_TRUE(e.message.starts_with("a tree cannot hold the dtype of code ")) << e.message;
+  }
   device.as.device = {kDLCUDA, 1};  // has its number everywhere
   attrs = b.map({{"d", Value::view(device)}});
   b.make<ir::Call>({{}, b.imm(1), b.array({}), attrs});
@@ -162,6 +169,37 @@ TEST(Kinds, CoreSchemas) {
   EXPECT_EQ(ir.schema(ir.self, 4000), nullptr);
   EXPECT_EQ(ir.schema(ir.self, 0), nullptr);
   EXPECT_EQ(ir.schema(ir.self, TN_KIND_relax_AnyType)->slot_count, 0u);
+}
+
+// Sixty arrays within one another, each holding the next one twice: few objects in 2^60 places.
+TEST(Make, BoundsThePlacesOfSharedArrays) {
+  Builder b = core_builder();
+  auto doubled = [&](int levels) {
+    Value v(1);
+    for (int i = 0; i < levels; ++i) v = b.array({v, v});
+    return v;
+  };
+  const Value shared = doubled(60), again = doubled(60);
+  const TnHostIr& ir = ir_table();
+  auto refused = [](const char* what, auto&& f) {
+    Error e = error_of(f);
+    EXPECT_EQ(e.code, TN_ERROR_LIMIT) << what << ": " << e.message;
+    EXPECT_NE(e.message.find("places"), std::string::npos) << what << ": " << e.message;
+  };
+  auto attribute = [&](const Value& v) { b.make<ir::Call>({{}, b.imm(1), b.array({}), Value(b.map({{"a", v}}))}); };
+  attribute(doubled(20));
+  refused("make", [&] { attribute(shared); });
+  refused("walk", [&] { b.walk(shared, [](const Node&) {}); });
+  refused("content_key", [&] { call([&](TnValue* ret) { return ir.content_key(ir.self, shared.ptr(), ret); }); });
+  refused("structural_equal", [&] { test::difference(shared, again); });
+  EXPECT_EQ(test::difference(shared, shared), "");
+  Value bytes = call([&](TnValue* ret) { return ir.encode(ir.self, shared.ptr(), ret); });
+  Error e = error_of([&] {
+    std::string_view text = string_view_of(bytes.raw());
+    call([&](TnValue* ret) { return ir.decode(ir.self, text.data(), text.size(), ret); });
+  });
+  EXPECT_NE(e.code, 0);
+  EXPECT_NE(e.message.find("places"), std::string::npos) << e.message;
 }
 
 TEST(Kinds, PluginsDeclareTheirOwn) {

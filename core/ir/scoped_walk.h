@@ -112,6 +112,10 @@ class ScopedWalk {
     bool shape = role == TN_ROLE_SHAPES || (role == TN_ROLE_SHAPE && f.shape);
     f.next += f.stride;
     if (f.slots) ++f.slots;
+    if (v.type_index == TN_ARRAY || v.type_index == TN_MAP) {
+      places_ += elements_of(v.as.object) + 1;
+      if (places_ > kLimits.places) refuse_places();
+    }
     if (v.type_index == TN_ARRAY) {
       auto* a = reinterpret_cast<const TnArray*>(v.as.object);
       if (role == TN_ROLE_DEF) open_all(a);

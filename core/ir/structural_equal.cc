@@ -94,6 +94,12 @@ class Comparison {
     return true;
   }
 
+  // Counts what an array or map holds: those that several places share are compared at each of them.
+  void enter(const TnObject* container) {
+    places_ += elements_of(container) + 1;
+    if (places_ > kLimits.places) refuse_places();
+  }
+
   // Compares two values; for what has parts, pushes a frame.
   Step begin(const TnValue& a, const TnValue& b, int32_t role, bool shape, bool in_array) {
     if (is_string(a) && is_string(b)) return answer(string_view_of(a) == string_view_of(b));
@@ -115,10 +121,12 @@ class Comparison {
       case TN_ARRAY:
         if (a.as.p == b.as.p && !renamed_ && role != TN_ROLE_DEF) return Step::kEqual;
         if (role == TN_ROLE_DEF) pair_all(array(a.as.object), array(b.as.object));
+        enter(a.as.object);
         frames_.push({a.as.object, b.as.object, 0, 0, role, What::kArray, shape, false});
         return Step::kDescend;
       case TN_MAP:
         if (a.as.p == b.as.p && !renamed_) return Step::kEqual;
+        enter(a.as.object);
         frames_.push({a.as.object, b.as.object, 0, 0, role, What::kMap, shape, false});
         return Step::kDescend;
       case TN_NODE: return begin_node(node(a.as.object), node(b.as.object), role, shape, in_array);
@@ -228,6 +236,7 @@ class Comparison {
   PointerMap<Pair> left_, right_;
   std::vector<std::pair<const TnNode*, const TnNode*>> trail_;  // the pairs in scope
   EqualPairs equal_;
+  uint64_t places_ = 0;  // within arrays and maps
 };
 
 }  // namespace

@@ -60,6 +60,12 @@ class FrameStack {
 
 [[noreturn]] void refuse_places();
 
+// The number of elements of an array or map.
+inline uint64_t elements_of(const TnObject* container) {
+  return container->type_index == TN_ARRAY ? reinterpret_cast<const TnArray*>(container)->size
+                                           : reinterpret_cast<const TnMap*>(container)->size;
+}
+
 // What a walk still has to do: addresses of objects, the low bits of which say what for.
 class WalkStack {
  public:
@@ -138,6 +144,8 @@ bool walk_tree(const TnValue& tree, Enter&& enter, Leave&& leave) {
       continue;
     }
     if (item & WalkStack::kContainer) {
+      places += elements_of(static_cast<const TnObject*>(object)) + 1;
+      if (places > kLimits.places) refuse_places();
       stack.push_elements(static_cast<const TnObject*>(object), item & WalkStack::kDefined);
       continue;
     }

@@ -7,6 +7,7 @@
 #include "ir/vocabulary.h"
 #include "pass/dump.h"
 #include "pass/function_pass.h"
+#include "pass/plugin_failure.h"
 
 namespace tenon {
 
@@ -19,7 +20,7 @@ Error led_by(const std::string& lead, const Error& e) {
   return out;
 }
 
-std::string bug_hint(const PassInfo& pass) { return "this is a bug of the plugin '" + pass.plugin + "'"; }
+std::string bug_hint(const PassInfo& pass) { return plugin_bug(pass.plugin); }
 
 // Whether a graph function holds a call whose type nobody has inferred yet: text is read without asking the operators.
 bool has_untyped_calls(const Builder& b, const Node& module) {
@@ -38,7 +39,7 @@ Error blamed(const PassInfo& pass, Error e) {
   return e;
 }
 
-// Calls a slot of a plugin. An exception that escapes from it is the plugin's bug.
+// Calls a slot of a plugin. An exception that escapes from it is the plugin's bug, as is an error that is none.
 template <class F>
 Value call_plugin(const PassInfo& pass, F&& f) {
   TnValue ret{TN_NONE, 0, {0}};
@@ -48,7 +49,9 @@ Value call_plugin(const PassInfo& pass, F&& f) {
   } catch (const std::exception& e) {
     throw Error(TN_ERROR_PLUGIN, std::string("let an exception escape: ") + e.what(), {}, bug_hint(pass));
   } catch (...) { throw Error(TN_ERROR_PLUGIN, "let an exception escape", {}, bug_hint(pass)); }
-  return check(status, ret);
+  try {
+    return check(status, ret);
+  } catch (const Error& e) { throw plugin_failure(pass.plugin, "", e); }
 }
 
 void verify(const Builder& b, const Node& module) {

@@ -190,8 +190,8 @@ int make_error(int32_t code, const char* message, const char* where, const char*
     at += sizes[i];
   }
   e->code = code;
-  e->cause = cause;
-  if (cause) tn_object_retain(cause);
+  e->cause = cause && cause->type_index == TN_ERROR ? cause : nullptr;  // whoever reads it takes it for an error
+  if (e->cause) tn_object_retain(e->cause);
   give(e, ret);
   return -1;
 }

@@ -49,6 +49,19 @@ TEST(Objects, ErrorsKeepTheirCause) {
   } catch (const Error& e) { EXPECT_EQ(e.message + e.where + e.hint + e.cause->message, "outerf:1:2do thisinner"); }
 }
 
+TEST(Objects, AnErrorIsCausedByErrorsAlone) {
+  TnValue text, ret;
+  rt->string("no error at all, though of the size of one, and more than that", 62, &text);
+  rt->error(TN_ERROR_IO, "outer", nullptr, nullptr, text.as.object, &ret);
+  EXPECT_EQ(reinterpret_cast<TnError*>(ret.as.object)->cause, nullptr);
+  Error copy(reinterpret_cast<TnError*>(ret.as.object));
+  EXPECT_EQ(copy.message, "outer");
+  EXPECT_EQ(copy.cause, nullptr);
+  tn_value_release(&ret);
+  EXPECT_EQ(static_cast<uint32_t>(text.as.object->counts), 1u);
+  tn_value_release(&text);
+}
+
 TEST(Objects, ErrorsThatCauseThemselvesAreCopied) {
   TnValue ret;
   rt->error(TN_ERROR_IO, "again", nullptr, nullptr, nullptr, &ret);

@@ -112,7 +112,7 @@ class Host {
         "    A[0] = I.node(\"com.sabotage.act/1\", type=I.dtype(\"float32\"), a=A[1])\n",
         "foreign.py");
     std::ofstream(temporary() / "model.sabotage")
-        << "@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    for i in range(4):\n        A[i] = i\n";
+        << "@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return x\n";
   }
   // Uses the plugin of a kind. Returns the error's text, code first, or "" when there was none.
   std::string use(const std::string& kind) {

@@ -72,6 +72,7 @@ const Seed kSeeds[] = {
     {{"V2_small"}},
     {{"V2_label"}},
     {{"V2_argument"}},
+    {{"V2_cause"}},
     {{"V3_node"}},
     {{"V3_value"}},
     {{"V3_text"}},

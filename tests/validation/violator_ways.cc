@@ -267,6 +267,12 @@ const NamedWay kWays[] = {
     {"V2_bool", [](C) { return *c.ret = {TN_BOOL, 0, {77}}, 0; }},
     {"V2_small", [](C) { return *c.ret = {TN_SMALL_STRING, 200, {0}}, 0; }},
     {"V2_label", [](C) { return c.same(), c.ret->type_index = TN_MAP, tn_value_release(c.ret), 0; }},
+    {"V2_cause",
+     [](C) {
+       TnValue text = c.string("a text that is long enough"), e{TN_NONE, 0, {0}};
+       c.rt->error(TN_ERROR_IO, "caused by a text", nullptr, nullptr, text.as.object, &e);
+       return tn_value_release(&e), tn_value_release(&text), c.same();
+     }},
     {"V2_argument", [](C) { return print(c, TnValue{TN_ARRAY, 0, {0x33}}), c.same(); }},
     {"V3_node",
      [](C) {

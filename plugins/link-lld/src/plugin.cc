@@ -1,15 +1,19 @@
-// The linker: LLD as a library. It keeps state of its own, so one link runs at a time.
+// The linker: LLD as a library. It ends its process over a damaged object, by itself or by a signal, so each link runs
+// in a process that is forked for it; what LLD writes and says comes back through pipes. One link runs at a time.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
 #include <lld/Common/Driver.h>
 #include <llvm/Support/raw_ostream.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <tenon/ext/linker.h>
 #include <tenon/plugin.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -123,6 +127,59 @@ class Output {
   std::thread reader_;
 };
 
+// ---- The process of a link
+
+constexpr size_t kMostWords = 1 << 16;  // of what LLD says
+constexpr rlim_t kMostSeconds = 600;    // of the processor's time
+constexpr char kLinked = '\x04';        // LLD has returned, and all is well
+constexpr char kHasEnded[] = "LLD ended its process";
+
+// In the forked process: links, says what LLD says, and ends. Nothing of the host runs here: no handler of its signals,
+// and nothing that it does at its end.
+[[noreturn]] void link_and_end(const std::vector<const char*>& arguments, int said) {
+  for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPIPE, SIGTERM, SIGXCPU})
+    std::signal(signal, SIG_DFL);
+  const rlimit no_core = {0, 0}, seconds = {kMostSeconds, kMostSeconds};
+  setrlimit(RLIMIT_CORE, &no_core);
+  setrlimit(RLIMIT_CPU, &seconds);
+  llvm::raw_fd_ostream out(said, false, true);
+  lld::Result result = lld::lldMain(arguments, out, out, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode == 0) out << kLinked;
+  _exit(result.retCode == 0 ? 0 : 1);
+}
+
+// Runs LLD; "" when it has linked, and else why it has not.
+std::string run_lld(const std::vector<const char*>& arguments) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    throw Error(TN_ERROR_IO, std::string("no pipe can be made: ") + std::strerror(errno), {}, "close some files");
+  pid_t child = fork();
+  if (child == 0) link_and_end(arguments, ends[1]);
+  const int failure = errno;
+  ::close(ends[1]);
+  std::string said;
+  char buffer[4096];
+  while (child > 0) {
+    ssize_t n = read(ends[0], buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    if (said.size() < kMostWords || buffer[n - 1] == kLinked) said.append(buffer, static_cast<size_t>(n));
+  }
+  ::close(ends[0]);
+  if (child < 0)
+    throw Error(TN_ERROR_OUT_OF_MEMORY, std::string("no process can be made to link in: ") + std::strerror(failure), {},
+                "end other processes, or give the machine more memory");
+  int status = 0;
+  pid_t ended;
+  while ((ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {}  // none where the host leaves it to the system
+  if (!said.empty() && said.back() == kLinked) return "";
+  std::string words = first_finding(said);
+  if (ended == child && WIFSIGNALED(status))
+    return std::string(kHasEnded) + " by signal " + std::to_string(WTERMSIG(status)) + " (" +
+           strsignal(WTERMSIG(status)) + ")" + (words.empty() ? "" : ", after: " + words);
+  return words.empty() ? kHasEnded + std::string(" without a word") : words;
+}
+
 int link(void* instance, const TnContext*, const TnValue* objects, const char* output, TnValue* ret) {
   auto& self = *static_cast<LinkLld*>(instance);
   return guard(self.runtime(), ret, [&]() -> Value {
@@ -150,12 +207,11 @@ int link(void* instance, const TnContext*, const TnValue* objects, const char* o
       if (std::string path = library_path(name); !path.empty()) words.push_back(path);
     std::vector<const char*> arguments;
     for (const std::string& w : words) arguments.push_back(w.c_str());
-    std::string text;
-    llvm::raw_string_ostream out(text);
-    lld::Result result = lld::lldMain(arguments, out, out, {{lld::Gnu, &lld::elf::link}});
-    if (result.retCode != 0)
-      throw Error(TN_ERROR_PLUGIN, "linking failed: " + first_finding(text), output,
-                  "an undefined symbol is a bug of the code generator");
+    if (std::string why = run_lld(arguments); !why.empty())
+      throw Error(TN_ERROR_PLUGIN, "linking failed: " + why, output,
+                  why.find("undefined symbol") != std::string::npos
+                      ? "an undefined symbol is a bug of the code generator"
+                      : "an object that cannot be linked is a bug of the code generator that made it");
     file.close();
     return {};
   });
