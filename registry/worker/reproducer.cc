@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "diag/files.h"
+#include "diag/utf8.h"
 #include "ir/ir_table.h"
 #include "registry/probe/cache.h"
 #include "script/print.h"
@@ -22,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kKeptFolders = 32;  // in the user's cache; older ones go
+constexpr int64_t kMostMessages = 8'000'002;  // what a call may ask, and its answers
+constexpr size_t kKeptFolders = 32;           // in the user's cache; older ones go
 
 // A text in quotes, legal in YAML and in JSON.
 std::string in_quotes(std::string_view text) {
@@ -215,10 +217,14 @@ Reproducer::Reproducer(const Builder& b, const std::string& folder) : folder_(fo
     if (!v || !v->is_string()) throw Error(TN_ERROR_PARSE, std::string("the reproducer says no '") + key + "'", file);
     return std::string(v->as_string());
   };
-  auto number = [&](const char* key) {
+  auto number = [&](const char* key, int64_t least, int64_t most) {
     const Value* v = m.find(key);
-    if (!v || !v->is_int() || v->as_int() < 0)
-      throw Error(TN_ERROR_PARSE, std::string("the reproducer says no '") + key + "'", file);
+    if (!v) throw Error(TN_ERROR_PARSE, std::string("the reproducer says no '") + key + "'", file);
+    if (!v->is_int() || v->as_int() < least || v->as_int() > most)
+      throw Error(TN_ERROR_PARSE,
+                  "'" + std::string(key) + "' of a reproducer is a number from " + std::to_string(least) + " to " +
+                      std::to_string(most) + ", not " + shortened(flow_text(*v)),
+                  file, "write what it was, or take the reproducer as it was written");
     return v->as_int();
   };
   plugin = text("plugin");
@@ -227,8 +233,8 @@ Reproducer::Reproducer(const Builder& b, const std::string& folder) : folder_(fo
   digest = text("digest");
   what = text("what");
   error = text("error");
-  deadline_ms = number("deadline_ms");
-  memory_bytes = static_cast<uint64_t>(number("memory_bytes"));
+  deadline_ms = number("deadline_ms", 1, kMostMs);
+  memory_bytes = static_cast<uint64_t>(number("memory_bytes", 0, kMostMemoryMb << 20));
   std::string capability = text("capability"), name = text("slot");
   for (slot = 0; slot_row(slot); ++slot)
     if (slot_row(slot)->capability == capability && slot_row(slot)->name == name) break;
@@ -236,7 +242,7 @@ Reproducer::Reproducer(const Builder& b, const std::string& folder) : folder_(fo
     throw Error(TN_ERROR_UNSUPPORTED,
                 "the reproducer is of the slot " + name + " of " + capability + ", which is not known", file,
                 "replay it with the version of Tenon that wrote it");
-  for (int64_t i = 0; i < std::min<int64_t>(number("messages"), 1'000'000); ++i)
+  for (int64_t i = 0, count = number("messages", 1, kMostMessages); i < count; ++i)
     bodies_.push_back(read_file(folder + "/" + body_name(static_cast<size_t>(i))));
   std::ifstream list(folder + "/constants.txt");
   std::string of, where;

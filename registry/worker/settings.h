@@ -11,6 +11,9 @@ namespace tenon {
 class YamlReader;
 struct Yaml;
 
+// Beyond these, sums with the clock and sizes in bytes would overflow: 31 years, a PiB.
+inline constexpr int64_t kMostMs = 1'000'000'000'000, kMostMemoryMb = int64_t{1} << 30;
+
 struct IsolationSettings {
   bool all = false;           // every plugin
   std::set<std::string> ids;  // these

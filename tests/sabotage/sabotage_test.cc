@@ -137,6 +137,58 @@ TEST(Sabotage, ReproducersFailAgainAndHoldNoWeights) {
   }
 }
 
+// A copy of a reproducer of a crash, changed; what replaying it says.
+class Reproducers : public testing::Test {
+ protected:
+  void SetUp() override {
+    temporary();
+    will("call", "segv", "pass");
+    ASSERT_NE(host_.use("pass"), "");
+    for (const auto& entry : fs::directory_iterator(temporary() / "repro"))
+      if (whole_.empty() || entry.last_write_time() > fs::last_write_time(whole_)) whole_ = entry.path();
+  }
+  static std::string content(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static void replace(const fs::path& file, const std::string& from, const std::string& to) {
+    std::string text = content(file);
+    size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    std::ofstream(file, std::ios::binary) << text.replace(at, from.size(), to);
+  }
+  // "MESSAGE | HINT"
+  std::string replay(const std::function<void(const fs::path&)>& change) {
+    fs::path copy = temporary() / "copy";
+    fs::remove_all(copy);
+    fs::copy(whole_, copy);
+    change(copy);
+    try {
+      host_.session().replay(copy.string());
+    } catch (const Error& e) { return e.message + " | " + e.hint; }
+    return "does not fail any more";
+  }
+  std::string replay_with(const std::string& from, const std::string& to) {
+    return replay([&](const fs::path& f) { replace(f / "reproducer.yaml", from, to); });
+  }
+  Host host_{true, 20'000};
+  fs::path whole_;
+};
+
+void expect_words(const std::string& said, const std::string& words) {
+  EXPECT_NE(said.find(words), std::string::npos) << said << " does not say " << words;
+}
+
+TEST_F(Reproducers, NumbersThatAreNoneAreNamed) {
+  expect_words(replay_with("messages: 1", "messages: 0"), "'messages' of a reproducer is a number from 1 to");
+  expect_words(replay_with("messages: 1", "messages: -1"), ", not -1");
+  expect_words(replay_with("messages: 1", "messages: 2"), "cannot read the file");
+  expect_words(replay_with("deadline_ms: 20000", "deadline_ms: -5"), "'deadline_ms' of a reproducer is a number");
+  expect_words(replay_with("deadline_ms: 20000", "deadline_ms: 9223372036854775807"), ", not 9223372036854775807");
+  expect_words(replay_with("deadline_ms: 20000", "deadline_ms: soon"), ", not \"soon\"");
+  expect_words(replay_with("deadline_ms: 20000\n", ""), "the reproducer says no 'deadline_ms'");
+}
+
 // The program dies in the plugin; the next one knows why.
 TEST(Sabotage, ACrashInTheProcessItselfIsChargedAtTheNextStart) {
   temporary();
