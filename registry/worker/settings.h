@@ -37,6 +37,9 @@ struct IsolationSettings {
 //     probe_deadline_ms: 10000
 IsolationSettings read_isolation(YamlReader& reader, const Yaml& node);
 
+// What is wrong with a number of it that must lie between 1 and `most`.
+std::string isolation_problem(const std::string& key, int64_t value, int64_t most);
+
 // libexec/tenon/worker of the installation whose lib/tenon is given; "" when it is not there.
 std::string worker_program(const std::string& installation);
 uint64_t half_of_memory();
