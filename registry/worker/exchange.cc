@@ -207,6 +207,7 @@ Value pack_tensor(const Builder& b, ConstantStore& store, const Value& value) {
   if (value.type_index() == TN_TENSOR) t = &reinterpret_cast<const TnTensor*>(value.raw().as.object)->tensor;
   if (value.type_index() == TN_DLTENSOR) t = static_cast<const DLTensor*>(value.raw().as.p);
   if (value.type_index() == TN_C_STRING) return b.string(value.as_string());
+    last_bytes_ = message.body.size();
   if (!t) return value;
   Constant bytes = store.add(*t);
   Value shape = call([&](TnValue* ret) { return b.runtime()->shape(t->shape, static_cast<size_t>(t->ndim), ret); });

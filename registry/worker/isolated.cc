@@ -18,13 +18,6 @@ constexpr size_t kReports = 100'000, kReportBytes = 64 << 20, kQuestions = 4'000
 
 std::string name_of(const PluginInfo& p) { return "the plugin '" + p.id + "' " + p.version; }
 
-size_t bytes_of_texts(const Array& report) {
-  size_t n = 0;
-  for (const Value& v : report)
-    if (v.is_string()) n += v.as_string().size();
-  return n;
-}
-
 std::string last_line(const std::string& log) {
   size_t end = log.find_last_not_of("\n\r ");
   if (end == std::string::npos) return "";
@@ -118,7 +111,7 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
         kind = exchange_->receive(&message, patience);
       } catch (const Error&) { throw Broken{true}; }
       if (kind == Kind::kReport) {
-        report_bytes += bytes_of_texts(message);
+        report_bytes += exchange_->last_bytes();
         if (++reports > kReports || report_bytes > kReportBytes) throw Stopped{Ending::How::kTalk};
         take_report(request.context, message);
       } else if (kind == Kind::kAsk) {

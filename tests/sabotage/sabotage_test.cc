@@ -299,6 +299,27 @@ TEST(Sabotage, WhatAPluginRecordsReachesTheHost) {
   will("call", "none", "partitioner");
   Host host, in_process(false);
   ASSERT_EQ(host.use("partitioner"), "");
+// They were bounded by their number alone, and one may be large.
+TEST(Sabotage, APluginThatRecordsWithoutEndIsEnded) {
+  temporary();
+  Host host(true, 120'000);
+  will("call", "facts", "pass");
+  EXPECT_NE(host.use("pass").find("reported or asked without end in pass act"), std::string::npos) << host.last.message;
+  EXPECT_EQ(host.last.code, TN_ERROR_LIMIT);
+  expect_works(host, "pass", "facts");
+}
+
+TEST(Sabotage, AResultThatIsTooDeepIsToldAsThat) {
+  temporary();
+  Host host(true, 20'000);
+  will("call", "deep", "pass");
+  EXPECT_NE(host.use("pass").find("its result cannot be read: arrays and maps are nested more than"), std::string::npos)
+      << host.last.message;
+  EXPECT_EQ(host.last.code, TN_ERROR_LIMIT);
+  will("call", "none", "pass");
+  EXPECT_EQ(host.use("pass"), "");
+}
+
   ASSERT_EQ(in_process.use("partitioner"), "");
   EXPECT_EQ(host.facts, std::vector<std::string>{"sabotage: it takes all"});
   EXPECT_EQ(host.facts, in_process.facts);
