@@ -29,7 +29,7 @@ class Exchange {
   void use_store(ConstantStore& own) { own_ = &own; }
 
   // A tree, after the constants in it that the peer lacks. Tensors directly in `values` travel as constants. Throws
-  // Broken, and what encoding throws.
+  // Broken, what encoding throws, and TN_ERROR_LIMIT for what decoding would refuse as too deep.
   void send(Kind kind, const Array& values, const Patience& patience);
   // The same in two steps: after the first nothing of the values is needed. Constants go ahead, and so do the nodes of
   // a large tree, in parts.

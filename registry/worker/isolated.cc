@@ -109,7 +109,12 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
       Kind kind;
       try {
         kind = exchange_->receive(&message, patience);
-      } catch (const Error&) { throw Broken{true}; }
+      } catch (const Error& e) {
+        if (e.code == TN_ERROR_CORRUPT) throw Broken{true};
+        throw Refused{e};
+      } catch (const std::bad_alloc&) {
+        throw Refused{Error(TN_ERROR_OUT_OF_MEMORY, "this process has not the memory for it")};
+      }
       if (kind == Kind::kReport) {
         report_bytes += exchange_->last_bytes();
         if (++reports > kReports || report_bytes > kReportBytes) throw Stopped{Ending::How::kTalk};
@@ -125,7 +130,15 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
     }
   } catch (const Broken& broken) {
     fail(request, broken.garbage ? Ending::How::kGarbage : Ending::How::kClosed, deadline_ms);
-  } catch (const Stopped& stopped) { fail(request, stopped.how, deadline_ms); }
+  } catch (const Stopped& stopped) { fail(request, stopped.how, deadline_ms); } catch (const Refused& refused) {
+    // The two ends do not know the same any more.
+    exchange_.reset();
+    child_.reset();
+    const std::string doing = request.slot < 0 ? "when it was started" : "in " + request.what;
+    throw Error(refused.error.code,
+                "what " + name_of(plugin_) + " gave " + doing + " cannot be taken: " + refused.error.message,
+                plugin_.library, refused.error.hint);
+  }
 }
 
 Value IsolatedPlugin::forward(Request request) {
