@@ -12,6 +12,7 @@ namespace tenon::worker {
 
 namespace {
 
+constexpr uint64_t kLittleMemory = 64 << 20;  // a worker alone uses a part of it
 constexpr int64_t kOpenDeadlineMs = 30'000;
 constexpr int64_t kCancelGraceMs = 2'000;
 constexpr size_t kReports = 100'000, kReportBytes = 64 << 20, kQuestions = 4'000'000;  // in one call
@@ -259,6 +260,9 @@ void IsolatedPlugin::fail(const Request& request, Ending::How how, int64_t deadl
     message += ending.text + " " + doing;
   }
   std::string hint = "it ran in a process of its own, and the next call starts it anew";
+  if (settings_.memory_bytes < kLittleMemory && (ending.memory || request.slot < 0))
+    hint += "; its process may use " + std::to_string(settings_.memory_bytes >> 20) +
+            " MiB, which is little: raise memory_mb of 'isolation'";
   if (request.slot >= 0 && !replayed_ && code != TN_ERROR_CANCELLED) {
     std::string why;
     std::string folder = write_reproducer(settings_, plugin_, request, said_, message, log, &why);
