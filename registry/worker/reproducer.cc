@@ -131,7 +131,7 @@ fs::path new_folder(const IsolationSettings& settings, const std::string& plugin
   fs::path parent = settings.repro_dir;
   if (parent.empty()) {
     std::string cache = cache_dir();
-    if (cache.empty()) throw Error(TN_ERROR_IO, "this user has no folder for caches");
+    if (cache.empty()) throw Error(TN_ERROR_IO, cache_problem());
     parent = fs::path(cache) / "repro";
     make_directories(parent.string());
     prune(parent);
@@ -200,10 +200,10 @@ std::string write_reproducer(const IsolationSettings& settings, const PluginInfo
     line("messages", std::to_string(said.size()));
     line("error", in_quotes(message));
     put(folder / "reproducer.yaml", top);
-    return folder.string();
-  } catch (const Error& e) { *why = e.message; } catch (const std::exception& e) {
-    *why = e.what();
-  }
+    return absolute(folder.string());
+  } catch (const Error& e) {
+    *why = e.message + (e.where.empty() ? "" : ": " + e.where);
+  } catch (const std::exception& e) { *why = e.what(); }
   return "";
 }
 
