@@ -266,7 +266,8 @@ void IsolatedPlugin::fail(const Request& request, Ending::How how, int64_t deadl
   if (request.slot >= 0 && !replayed_ && code != TN_ERROR_CANCELLED) {
     std::string why;
     std::string folder = write_reproducer(settings_, plugin_, request, said_, message, log, &why);
-    hint += folder.empty() ? "; no reproducer was written: " + why : "; see it again with: tenon repro " + folder;
+    hint += folder.empty() ? "; no reproducer was written: " + why
+                           : "; see it again with: " + replay_command(folder, place_);
   }
   Error error(code, message, (inner ? *inner : plugin_).library, hint);
   if (std::string said = last_line(log); !said.empty())
@@ -284,13 +285,26 @@ Value IsolatedPlugin::replay(Reproducer& reproducer) {
                   [&](const Patience& p) { exchange_->send(Kind::kCall, reproducer.next(), p); });
 }
 
+namespace {
+// An error's text but for where in memory it happened, which is elsewhere each time.
+std::string without_addresses(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const bool address = text.substr(at).starts_with("0x");
+    out += address ? "0x" : text.substr(at, 1);
+    at = address ? std::min(text.find_first_not_of("0123456789abcdef", at + 2), text.size()) : at + 1;
+  }
+  return out;
+}
+}  // namespace
+
 Value replay_folder(Session& session, Registry& registry, const std::string& folder) {
   const Builder& b = session.builder();
   Reproducer reproducer(b, folder);
   PluginInfo plugin;
   if (const PluginInfo* found = registry.find(reproducer.plugin)) {
     plugin = *found;
-  } else {
+  } else {  // such as one of --plugin-dir, where the policy lets its folder
     ManifestResult read = read_manifest(b, reproducer.manifest);
     if (!read.complaints.empty()) find_plugin(registry, reproducer.plugin);  // says that it is not installed
     plugin = read.plugin;
@@ -304,9 +318,11 @@ Value replay_folder(Session& session, Registry& registry, const std::string& fol
   try {
     isolated.replay(reproducer);
   } catch (const Error& e) {
+    const bool alike = without_addresses(e.message) == without_addresses(reproducer.error);
     Error again(e.code, e.message, e.where,
-                same ? "it fails as the reproducer says"
-                     : "this is another build of the plugin than the one that the reproducer is of");
+                !same   ? "this is another build of the plugin than the one that the reproducer is of"
+                : alike ? "it fails as the reproducer says"
+                        : "it fails otherwise than the reproducer says, which is: " + reproducer.error);
     again.cause = e.cause;
     throw again;
   }
