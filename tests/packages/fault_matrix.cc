@@ -130,6 +130,7 @@ const std::vector<Cause> kCauses = {
     {"policy is not there", TN_ERROR_IO, "the trust policy cannot be read: there is no such file"},
     {"policy denies nothing", TN_ERROR_PARSE, "' is no absolute folder"},
     {"policy states no version", TN_ERROR_PARSE, "' takes a version such as"},
+    {"policy denies a pattern", TN_ERROR_PARSE, "' is a pattern, and a denial names"},
     {"policy that could not be read again", TN_ERROR_ARGUMENT, "the trust policy cannot say that"},
     {"denies nobody", TN_ERROR_ARGUMENT, "' names nobody"},
     {"malformed digest", TN_ERROR_ARGUMENT, "is no digest of a package"},
