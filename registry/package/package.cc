@@ -154,7 +154,12 @@ std::string pack_folder(const Builder& b, const std::string& folder, const std::
   }
   std::vector<std::string> contents;
   std::vector<std::string> paths = files_below(folder);
-  for (const std::string& path : paths) contents.push_back(read_regular_file(folder + "/" + path));
+  for (const std::string& path : paths) try {
+      contents.push_back(read_regular_file(folder + "/" + path));
+    } catch (const std::bad_alloc&) {
+      throw Error(TN_ERROR_OUT_OF_MEMORY, "there is no memory for the file, and a package is made in memory",
+                  folder + "/" + path, "leave it out of the folder, or let the program have more memory");
+    }
   ArchiveFiles files;
   for (size_t i = 0; i < paths.size(); ++i) {
     seal.files.push_back({paths[i], digest_text(sha256(contents[i])), static_cast<int64_t>(contents[i].size())});
