@@ -29,8 +29,10 @@ IsolationSettings read_isolation(YamlReader& r, const Yaml& node) {
   const Yaml* process = node.find("process");
   if (process && process->is_scalar() && process->text == "all")
     s.all = true;
-  else if (process)
+  else if (process) {
+    s.where = r.where(*process);
     for (const std::string& id : r.texts(node, "process")) s.ids.insert(id);
+  }
   auto positive = [&](const char* key, int64_t fallback, int64_t most) {
     int64_t n = r.integer(node, key, fallback);
     if ((n > 0 && n <= most) || !node.find(key)) return n;

@@ -17,6 +17,7 @@ inline constexpr int64_t kMostMs = 1'000'000'000'000, kMostMemoryMb = int64_t{1}
 struct IsolationSettings {
   bool all = false;           // every plugin
   std::set<std::string> ids;  // these
+  std::string where;          // file:line:col of the list of them, if a file has it
   std::string worker;         // the program; "" when this installation has none
   int64_t deadline_ms = 600'000;
   uint64_t memory_bytes = 0;  // of data a process; 0: half of the machine's
