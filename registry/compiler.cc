@@ -73,11 +73,16 @@ IsolationSettings isolation_of(const Builder& b, const Value& which, const Value
                    row("keep_weights", OptionType::kBool, Value(false)),
                    row("probe_deadline_ms", OptionType::kInt, Value(s.probe_deadline_ms))},
                   "'isolation'");
-  s.deadline_ms = o["deadline_ms"].as_int();
-  s.memory_bytes = static_cast<uint64_t>(o["memory_mb"].as_int()) << 20;
+  auto number = [&](const char* key, int64_t least, int64_t most) {
+    int64_t n = o[key].as_int();
+    if (n < least || n > most) throw Error(TN_ERROR_ARGUMENT, isolation_problem(key, n, most));
+    return n;
+  };
+  s.deadline_ms = number("deadline_ms", 1, kMostMs);
+  s.memory_bytes = static_cast<uint64_t>(number("memory_mb", 0, kMostMemoryMb)) << 20;
   s.repro_dir = o.text("repro_dir");
   s.keep_weights = o.flag("keep_weights");
-  s.probe_deadline_ms = o["probe_deadline_ms"].as_int();
+  s.probe_deadline_ms = number("probe_deadline_ms", 1, kMostMs);
   if (which.is_bool())
     s.all = which.as_bool();
   else if (which.is_array())

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr uint64_t kMostPlainBytes = 16 << 20;  // what YAML is read
+
 std::string canonical(const std::string& path) {
   std::error_code error;
   fs::path p = fs::weakly_canonical(path, error);
@@ -68,6 +70,7 @@ bool is_plain(const std::string& id) {
 std::string plain_id(const std::string& file) {
   std::error_code error;
   if (!fs::is_regular_file(file, error)) return "";  // a pipe would be waited for
+  if (fs::file_size(file, error) > kMostPlainBytes) return "";
   std::ifstream in(file, std::ios::binary);
   std::string line, id;
   for (int found = 0; std::getline(in, line);) {
@@ -181,7 +184,7 @@ void choose(std::vector<Found>& found, const Selection& selection, Discovery& d)
 // Of a folder whose manifest is gone or damaged.
 std::string id_of_seal(const Builder& b, const std::string& folder) {
   try {
-    return parse_seal(b, read_regular_file(folder + "/" + kSealFile), folder).id;
+    return parse_seal(b, read_regular_file(folder + "/" + kSealFile, kMostPlainBytes), folder).id;
   } catch (const Error&) { return ""; }
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "build/session.h"
+#include "diag/suggest.h"
 #include "registry/load.h"
 #include "registry/probe/probe.h"
 #include "registry/registry.h"
@@ -34,6 +35,7 @@ const IsolationSettings& Registry::isolation() {
   const IsolationSettings fallback, &c = file.isolation;
   s.all = s.all || c.all;
   s.ids.insert(c.ids.begin(), c.ids.end());
+  s.where = c.where;
   if (s.deadline_ms == fallback.deadline_ms) s.deadline_ms = c.deadline_ms;
   if (s.probe_deadline_ms == fallback.probe_deadline_ms) s.probe_deadline_ms = c.probe_deadline_ms;
   if (s.memory_bytes == 0) s.memory_bytes = c.memory_bytes ? c.memory_bytes : half_of_memory();
@@ -90,8 +92,20 @@ const TnPlugin* Registry::load(const PluginInfo& plugin) {
   return load_plugin(plugin, digest);
 }
 
+void Registry::require_isolated() {
+  if (isolated_are_there_) return;
+  const IsolationSettings& settings = isolation();
+  for (const std::string& id : settings.ids)
+    if (!find(id) && !find_broken(id))
+      throw Error(TN_ERROR_NOT_FOUND, "there is no plugin '" + id + "', which 'isolation' names", settings.where,
+                  did_you_mean(id, ids(), "install it, or take it out of the list"));
+  isolated_are_there_ = true;
+}
+
 std::unique_ptr<PluginStandIn> Registry::stand_in(const PluginInfo& plugin, const TnHost& host) {
-  if (in_worker_ || plugin.library.empty() || !isolates(plugin)) return nullptr;
+  if (in_worker_ || plugin.library.empty()) return nullptr;
+  require_isolated();
+  if (!isolates(plugin)) return nullptr;
   const IsolationSettings& settings = isolation();
   require_admitted(plugin);
   worker::require_isolable(plugin);

@@ -149,7 +149,18 @@ std::string Registry::admit(const PluginInfo& plugin) {
   check_host(package.seal, TENON_VERSION, package.file);
   admit_package(policy(), package, "");
   const SealedFile* library = package.seal.find(package.seal.library);
-  return library ? library->sha256 : "";
+  if (!library) return "";
+  // Before it is copied and hashed: a file that has grown may be larger than the memory.
+  std::error_code error;
+  const std::string file = folder + "/" + library->path;
+  if (const uint64_t size = std::filesystem::file_size(file, error);
+      !error && !std::filesystem::is_symlink(file, error) && size != static_cast<uint64_t>(library->bytes))
+    throw Error(TN_ERROR_CORRUPT,
+                "the plugin '" + plugin.id + "' " + plugin.version +
+                    " cannot be loaded: the library's bytes are not those that were sealed: it has " +
+                    std::to_string(size) + " of them, the seal says " + std::to_string(library->bytes),
+                file, "install the package again");
+  return library->sha256;
 }
 
 std::vector<std::string> Registry::searched() const {

@@ -3,6 +3,7 @@
 #ifndef TENON_REGISTRY_REGISTRY_H
 #define TENON_REGISTRY_REGISTRY_H
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -61,6 +62,9 @@ class Registry : public PluginProvider {
   // Whether it runs in a process of its own, and how processes are limited.
   bool isolates(const PluginInfo& plugin) { return isolation().isolates(plugin.id); }
   const IsolationSettings& isolation();
+  // Throws TN_ERROR_NOT_FOUND when a plugin is to be isolated that is not installed: it would look as if that was
+  // heeded.
+  void require_isolated();
   RegistryPlace place() const;
 
   std::vector<std::string> searched() const;
@@ -99,6 +103,7 @@ class Registry : public PluginProvider {
   std::optional<Config> config_;
   bool in_worker_ = false;
   std::optional<IsolationSettings> isolation_;
+  std::atomic<bool> isolated_are_there_{false};
   std::unique_ptr<Quarantine> quarantine_;
   std::optional<std::set<std::string>> own_;  // the ids of the installation's own plugins
   std::optional<Policy> policy_;

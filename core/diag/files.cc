@@ -8,14 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "tenon/cxx/object.h"
 
 namespace tenon {
 
 namespace {
-
-constexpr off_t kMostRegular = off_t{1} << 33;
 
 Error io_error(const std::string& what, const std::string& path, int reason) {
   const bool write = what.find("write") != std::string::npos;
@@ -60,6 +59,12 @@ std::string read_all(int fd, const std::string& path) {
   }
 }
 
+std::string bytes_text(uint64_t n) {
+  for (auto [bits, unit] : {std::pair(30, " GiB"), std::pair(20, " MiB")})
+    if (n >> bits && (n >> bits) << bits == n) return std::to_string(n >> bits) + unit;
+  return std::to_string(n) + " bytes";
+}
+
 void write_all(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -77,14 +82,16 @@ std::string read_file(const std::string& path) {
   return read_all(file.get(), path);
 }
 
-std::string read_regular_file(const std::string& path) {
+std::string read_regular_file(const std::string& path, uint64_t most) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status;
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) throw io_error("cannot read the file", path, errno);
   if (!S_ISREG(status.st_mode))
     throw Error(TN_ERROR_CORRUPT, S_ISDIR(status.st_mode) ? "it is a folder, not a file" : "it is not a regular file",
                 path, "put a regular file in its place");
-  if (status.st_size > kMostRegular) throw Error(TN_ERROR_LIMIT, "the file is larger than 8 GiB", path, "split it");
+  if (static_cast<uint64_t>(status.st_size) > most)
+    throw Error(TN_ERROR_LIMIT, "the file is larger than " + bytes_text(most), path,
+                most == kMostRegular ? "split it" : "");
   return read_all(file.get(), path);
 }
 

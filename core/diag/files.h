@@ -2,6 +2,7 @@
 #ifndef TENON_DIAG_FILES_H
 #define TENON_DIAG_FILES_H
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,9 +10,10 @@ namespace tenon {
 
 // Throws TN_ERROR_IO.
 std::string read_file(const std::string& path);
-// The same, of what strangers made, in at most 8 GiB: refuses folders, pipes, which would be waited for, and devices,
-// which need not end.
-std::string read_regular_file(const std::string& path);
+// The same, of what strangers made, in at most `most` bytes: refuses folders, pipes, which would be waited for, and
+// devices, which need not end.
+inline constexpr uint64_t kMostRegular = uint64_t{1} << 33;
+std::string read_regular_file(const std::string& path, uint64_t most = kMostRegular);
 bool is_regular_file(const std::string& path);
 // Whether something else than a regular file lies at `path`, such as a pipe or a device: it is written in place.
 bool is_special_file(const std::string& path);

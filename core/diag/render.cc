@@ -40,12 +40,12 @@ std::string excerpt(const Place& place) {
 }
 
 void append(std::string& out, const Error& e, const char* lead, int depth) {
-  out += lead + e.message + "\n";
+  out += lead + shown(e.message) + "\n";
   if (!e.where.empty()) {
-    out += "  at " + e.where + "\n";
+    out += "  at " + shown(e.where) + "\n";
     if (Place place = parse_place(e.where); place.line > 0) out += excerpt(place);
   }
-  if (!e.hint.empty()) out += "  hint: " + e.hint + "\n";
+  if (!e.hint.empty()) out += "  hint: " + shown(e.hint) + "\n";
   if (e.cause && depth < kMaxCauses) append(out, *e.cause, "  because: ", depth + 1);
 }
 
@@ -62,10 +62,16 @@ Place parse_place(const std::string& where) {
   return place;
 }
 
+std::string shown(const std::string& text) {
+  std::string out;
+  for (char c : printable(text)) out += c == '\n' ? std::string("\n    ") : std::string(1, c);
+  return out;
+}
+
 std::string render_error(const Error& error) {
   std::string out;
   append(out, error, "error: ", 0);
-  return printable(out);  // names may come from files of strangers
+  return out;
 }
 
 }  // namespace tenon

@@ -12,6 +12,10 @@ namespace tenon {
 // causes. Ends with a newline.
 std::string render_error(const Error& error);
 
+// A stranger's text for a terminal: control characters and what is no UTF-8 as \xNN, and its further lines indented, so
+// that none can pass for one of ours.
+std::string shown(const std::string& text);
+
 // The parts of "file:line:col"; line 0 when the text has another form.
 struct Place {
   std::string file;

@@ -257,7 +257,7 @@ Value remove(const Request& r) {
   const std::string what = r.text("what"), store = chosen_store(r);
   std::string id = what.substr(0, what.find('=')),
               version = what.find('=') == std::string::npos ? "" : what.substr(id.size() + 1);
-  std::vector<std::string> known, digests, removed;
+  std::vector<std::string> known, damaged, digests, removed;
   std::error_code error;
   for (fs::directory_iterator it(store, error), end; !error && it != end; it.increment(error)) {
     std::string digest = digest_of_folder(it->path().string()), found_id, found_version;
@@ -266,7 +266,7 @@ Value remove(const Request& r) {
       PluginInfo p = read_sealed_manifest(r.b, it->path().string());
       found_id = p.id;
       found_version = p.version;
-    } catch (const Error&) {}  // damaged: named by its digest alone
+    } catch (const Error&) { damaged.push_back(digest); }  // named by its digest alone
     if (!found_id.empty()) known.push_back(found_id);
     if (digest == what ||
         (found_id == id && !id.empty() && (version.empty() || version == found_version || version == digest)))
@@ -274,7 +274,8 @@ Value remove(const Request& r) {
   }
   if (digests.empty())
     throw Error(TN_ERROR_NOT_FOUND, "no installed package is '" + what + "'", store,
-                did_you_mean(id, known, "list what is installed with: tenon plugin list"));
+                damaged.empty() ? did_you_mean(id, known, "list what is installed with: tenon plugin list")
+                                : "what is damaged is removed by its digest: tenon plugin remove " + damaged[0]);
   if (digests.size() > 1 && version.empty())
     throw Error(TN_ERROR_ARGUMENT, "several versions of '" + id + "' are installed", store,
                 "say which: tenon plugin remove " + id + "=VERSION");

@@ -218,10 +218,12 @@ ElfImage read_elf(std::string_view bytes) {
 }
 
 MappedFile::MappedFile(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status;
   if (fd < 0 || ::fstat(fd, &status) != 0) {
     error_ = std::strerror(errno);
+  } else if (!S_ISREG(status.st_mode)) {
+    error_ = "it is not a regular file";
   } else if (status.st_size > 0) {
     void* data = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED) {

@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr uint64_t kMostSealBytes = 16 << 20;  // and of a signature: what any YAML may be
+
 // The regular files below a folder, as archive paths, sorted.
 std::vector<std::string> files_below(const std::string& folder) {
   std::vector<std::string> out;
@@ -66,6 +68,29 @@ void check_file(const SealedFile& f, std::string_view bytes, const std::string& 
                 "the file " + f.path + " is not the one that was sealed: its digest is " + digest.substr(0, 23) +
                     "..., the seal says " + f.sha256.substr(0, 23) + "...",
                 where, "get the package again from its vendor, and install it again");
+}
+
+// The bytes of a file of a sealed folder; one that has grown is not read.
+std::string read_as_sealed(const SealedFile& f, const std::string& path) {
+  std::error_code error;
+  if (const uint64_t size = fs::file_size(path, error); !error && size != static_cast<uint64_t>(f.bytes))
+    throw Error(TN_ERROR_CORRUPT,
+                "the file " + f.path + " is not the one that was sealed: it has " + std::to_string(size) +
+                    " bytes, the seal says " + std::to_string(f.bytes),
+                path, "get the package again from its vendor, and install it again");
+  std::string bytes = read_regular_file(path);
+  check_file(f, bytes, path);
+  return bytes;
+}
+
+// A seal or a signature: none is as large as what is refused.
+std::string read_small(const std::string& folder, const char* name) {
+  const std::string path = folder + "/" + name;
+  std::error_code error;
+  if (const uint64_t size = fs::file_size(path, error); !error && size > kMostSealBytes)
+    throw Error(TN_ERROR_CORRUPT, std::string(name) + " has " + std::to_string(size) + " bytes, which none has", path,
+                "remove the folder and install the package again");
+  return read_regular_file(path);
 }
 
 // What lies in a sealed folder and is not sealed is nobody's.
@@ -129,7 +154,12 @@ std::string pack_folder(const Builder& b, const std::string& folder, const std::
   }
   std::vector<std::string> contents;
   std::vector<std::string> paths = files_below(folder);
-  for (const std::string& path : paths) contents.push_back(read_regular_file(folder + "/" + path));
+  for (const std::string& path : paths) try {
+      contents.push_back(read_regular_file(folder + "/" + path));
+    } catch (const std::bad_alloc&) {
+      throw Error(TN_ERROR_OUT_OF_MEMORY, "there is no memory for the file, and a package is made in memory",
+                  folder + "/" + path, "leave it out of the folder, or let the program have more memory");
+    }
   ArchiveFiles files;
   for (size_t i = 0; i < paths.size(); ++i) {
     seal.files.push_back({paths[i], digest_text(sha256(contents[i])), static_cast<int64_t>(contents[i].size())});
@@ -176,16 +206,14 @@ Package read_package(const Builder& b, std::string archive, const std::string& f
 Package read_sealed_folder(const Builder& b, const std::string& folder, bool with_library) {
   Package p;
   p.file = folder;
-  p.seal_bytes = read_regular_file(folder + "/" + kSealFile);
+  p.seal_bytes = read_small(folder, kSealFile);
   p.seal = parse_seal(b, p.seal_bytes, folder + "/" + kSealFile);
   std::error_code error;
-  if (fs::exists(folder + "/" + kSignatureFile, error))
-    p.signature_bytes = read_regular_file(folder + "/" + kSignatureFile);
+  if (fs::exists(folder + "/" + kSignatureFile, error)) p.signature_bytes = read_small(folder, kSignatureFile);
   std::string manifest;
   for (const SealedFile& f : p.seal.files) {
     if (!with_library && f.path == p.seal.library) continue;
-    std::string bytes = read_regular_file(folder + "/" + f.path);
-    check_file(f, bytes, folder + "/" + f.path);
+    std::string bytes = read_as_sealed(f, folder + "/" + f.path);
     if (f.path == "manifest.yaml") manifest = std::move(bytes);
   }
   refuse_others(p.seal, folder);
@@ -194,10 +222,9 @@ Package read_sealed_folder(const Builder& b, const std::string& folder, bool wit
 }
 
 PluginInfo read_sealed_manifest(const Builder& b, const std::string& folder) {
-  const std::string seal_bytes = read_regular_file(folder + "/" + kSealFile), path = folder + "/manifest.yaml";
+  const std::string seal_bytes = read_small(folder, kSealFile), path = folder + "/manifest.yaml";
   Seal seal = parse_seal(b, seal_bytes, folder + "/" + kSealFile);
-  const std::string manifest = read_regular_file(path);
-  check_file(*seal.find("manifest.yaml"), manifest, path);
+  const std::string manifest = read_as_sealed(*seal.find("manifest.yaml"), path);
   ManifestResult r = parse_manifest(b, manifest, path);
   raise(r.complaints, "tenon check " + path);
   compare_with_manifest(seal, r.plugin, folder);

@@ -7,6 +7,7 @@ namespace tenon {
 
 namespace {
 
+constexpr int64_t kMostManifestBytes = 16 << 20;  // what YAML is read
 constexpr const char* kFormat = "tenon.package/1";
 
 // JSON text that YAML reads alike: ASCII, with \uXXXX for control characters; other bytes stay.
@@ -113,6 +114,8 @@ Seal parse_seal(const Builder& b, const std::string& text, const std::string& fi
     const SealedFile& f = s.files[i];
     if (!is_archive_path(f.path) || f.path == kSealFile || f.path == kSignatureFile)
       throw refuse("'" + f.path + "' is no path of a file in a package");
+    if (f.bytes < 0 || (f.path == "manifest.yaml" && f.bytes > kMostManifestBytes))
+      throw refuse("no file '" + f.path + "' has " + std::to_string(f.bytes) + " bytes");
     if (i && s.files[i - 1].path >= f.path) throw refuse("its files are not sorted");
   }
   if (!s.find("manifest.yaml")) throw refuse("it lists no manifest.yaml");

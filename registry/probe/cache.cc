@@ -22,12 +22,16 @@ namespace {
 constexpr size_t kMaxRecord = 64 * 1024;
 constexpr std::string_view kMark = "tenon record 1\n";
 
-// A folder of this user that nobody else can write to.
-bool own_folder(const std::string& path) {
-  mkdir(path.c_str(), 0700);
+// What keeps a path from being a folder of this user that nobody else can write to; "" when it is one.
+std::string own_folder_problem(const std::string& path) {
+  const int reason = mkdir(path.c_str(), 0700) == 0 ? 0 : errno;
   struct stat s;
-  return stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode) && s.st_uid == geteuid() &&
-         !(s.st_mode & (S_IWGRP | S_IWOTH));
+  if (stat(path.c_str(), &s) != 0)
+    return "cannot make the folder " + path + ": " + std::strerror(reason ? reason : errno);
+  if (!S_ISDIR(s.st_mode)) return path + " is no folder";
+  if (s.st_uid != geteuid()) return "the folder " + path + " belongs to another user";
+  if (s.st_mode & (S_IWGRP | S_IWOTH)) return "others may write to the folder " + path;
+  return "";
 }
 
 std::string read_small(const std::string& file) {
@@ -43,17 +47,27 @@ std::string read_small(const std::string& file) {
 
 }  // namespace
 
-std::string cache_dir() {
-  if (getauxval(AT_SECURE)) return "";
+namespace {
+// The folder, or why there is none.
+struct CachePlace {
+  std::string dir, problem;
+};
+CachePlace cache_place() {
+  if (getauxval(AT_SECURE)) return {"", "the program runs with another user's rights"};
   std::string base;
   if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && xdg[0] == '/') base = xdg;
   if (const char* home = std::getenv("HOME"); base.empty() && home && home[0] == '/')
     base = std::string(home) + "/.cache";
-  if (base.empty()) return "";
+  if (base.empty()) return {"", "neither XDG_CACHE_HOME nor HOME names a folder for caches"};
   mkdir(base.c_str(), 0700);
-  std::string dir = base + "/tenon";
-  return own_folder(dir) ? dir : "";
+  std::string dir = base + "/tenon", problem = own_folder_problem(dir);
+  if (!problem.empty()) dir.clear();
+  return {dir, problem};
 }
+}  // namespace
+
+std::string cache_dir() { return cache_place().dir; }
+std::string cache_problem() { return cache_place().problem; }
 
 std::optional<Record> read_record(const std::string& file) {
   std::string text = read_small(file);

@@ -16,6 +16,9 @@ namespace tenon {
 // alone, or when the program runs with another user's rights.
 std::string cache_dir();
 
+// Why there is none, for people; "" when there is one.
+std::string cache_problem();
+
 // A record: keys and texts of one line each. Complete or not there at all, whoever dies when; one that was damaged is
 // none.
 using Record = std::map<std::string, std::string>;

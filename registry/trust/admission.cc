@@ -35,13 +35,25 @@ const Policy::Vendor* vendor_of_key(const Policy& policy, const std::string& pub
 
 }  // namespace
 
+namespace {
+std::string folder_of(const PluginInfo& p) { return std::filesystem::path(p.manifest).parent_path().string(); }
+
+// Its folder and its library, which may be a link to elsewhere.
+bool all_lie_below(const PluginInfo& p, const std::string& folder) {
+  return lies_below(folder_of(p), folder) && (p.library.empty() || lies_below(p.library, folder));
+}
+bool any_lies_below(const PluginInfo& p, const std::string& place) {
+  return lies_below(folder_of(p), place) || lies_below(p.manifest, place) ||
+         (!p.library.empty() && lies_below(p.library, place));
+}
+}  // namespace
+
 Error denial(const Policy& policy, const PluginInfo& p) {
-  std::string folder = std::filesystem::path(p.manifest).parent_path().string();
   for (const Policy::Denial& d : policy.deny) {
     bool hit = d.kind == "id"       ? d.value == p.id
                : d.kind == "vendor" ? d.value == p.vendor
                : d.kind == "digest" ? d.value == p.digest
-               : d.kind == "path"   ? lies_below(folder, d.value)
+               : d.kind == "path"   ? any_lies_below(p, d.value)
                                     : false;
     if (hit) return denied_by(p, d);
   }
@@ -91,17 +103,18 @@ std::string admit_package(const Policy& policy, const Package& package, const st
 std::string admit_unsealed(const Policy& policy, const PluginInfo& p) {
   if (Error e = denial(policy, p); e.code) throw e;
   if (p.origin == "installation") return "a part of this installation";
-  std::string folder = std::filesystem::path(p.manifest).parent_path().string();
   for (const std::string& path : policy.paths)
-    if (lies_below(folder, path)) return "the trust policy lists the folder " + path;
+    if (all_lie_below(p, path)) return "the trust policy lists the folder " + path;
   if (p.origin == "command line" && policy.allows_dev("command-line"))
     return "its folder was given by name (dev: command-line)";
   if (p.origin == "environment" && policy.allows_dev("environment"))
     return "its folder is in TENON_PLUGIN_PATH (dev: environment)";
-  if (policy.allows_dev(std::filesystem::absolute(folder).string()))
-    return "it lies below a 'dev' folder of the trust policy";
-  throw refused(p, "it is not sealed, and " + files_of(policy) + " admits " + "no unsealed plugin there",
-                "install its package, or as a developer: tenon plugin trust allow " + folder);
+  for (const std::string& line : policy.dev)
+    if (line.starts_with('/') && all_lie_below(p, line)) return "it lies below a 'dev' folder of the trust policy";
+  throw refused(p,
+                policy.files.empty() ? "it is not sealed, and without a trust policy no unsealed plugin is loaded there"
+                                     : "it is not sealed, and " + files_of(policy) + " admits no unsealed plugin there",
+                "install its package, or as a developer: tenon plugin trust allow " + folder_of(p));
 }
 
 }  // namespace tenon

@@ -38,6 +38,12 @@ bool is_denied_thing(std::string_view kind, std::string_view value) {
                             : !value.empty();
 }
 
+// A name of that form may be there all the same.
+bool is_pattern(const std::string& path) {
+  struct stat status;
+  return path.find_first_of("*?") != std::string::npos && ::lstat(path.c_str(), &status) != 0;
+}
+
 bool is_choice(std::string_view s) {
   if (s.starts_with("sha256:")) return s.size() >= 7 + 8 && is_hex(s.substr(7), s.size() - 7);
   return !s.empty() && s[0] >= '0' && s[0] <= '9' &&
@@ -118,6 +124,9 @@ class PolicyReader {
       for (const char* kind : kDenials)
         if (item.find(kind)) {
           std::string value = r_.text(item, kind);
+          if (std::string_view(kind) == "path" && is_pattern(value))
+            r_.complain(*item.find(kind), "'" + value + "' is a pattern, and a denial names one folder or file",
+                        "name the folder: what lies below it is denied too");
           if (!is_denied_thing(kind, value))
             r_.complain(item, "'" + value + "' is no " + (std::string_view(kind) == "path" ? "absolute folder" : kind));
           p_.deny.push_back({kind, value, r_.text(item, "reason"), r_.where(item)});

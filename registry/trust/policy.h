@@ -52,7 +52,7 @@ Policy parse_policy(const Builder& b, const std::string& text, const std::string
 // As it is written into a file.
 std::string policy_text(const Policy& policy);
 
-// Folders on `path`'s way up that a list names.
+// Whether `path` is `folder` or lies in it, links followed.
 bool lies_below(const std::string& path, const std::string& folder);
 
 }  // namespace tenon

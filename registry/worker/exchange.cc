@@ -24,6 +24,35 @@ constexpr std::string_view kTensorMark = "tenon.tensor";
 std::string_view text_at(const Array& a, size_t i) { return i < a.size() ? a[i].as_string() : std::string_view(); }
 int64_t int_at(const Array& a, size_t i) { return i < a.size() && a[i].is_int() ? a[i].as_int() : -1; }
 
+// What the other end would refuse to decode is refused here, where it can be told whose it is. Each container is
+// entered once, however often it is shared.
+class Nesting {
+ public:
+  // How many containers lie in one another, itself among them.
+  uint32_t of(const TnValue& v, uint32_t outside = 0) {
+    if ((v.type_index != TN_ARRAY && v.type_index != TN_MAP) || !v.as.object) return 0;
+    if (auto known = known_.find(v.as.object); known != known_.end()) return within(outside, known->second);
+    within(outside, 1);
+    uint32_t inside = 0;
+    if (v.type_index == TN_ARRAY) {
+      auto* a = reinterpret_cast<const TnArray*>(v.as.object);
+      for (size_t i = 0; i < a->size; ++i) inside = std::max(inside, of(a->data[i], outside + 1));
+    } else {
+      auto* m = reinterpret_cast<const TnMap*>(v.as.object);
+      for (size_t i = 0; i < m->size; ++i) inside = std::max(inside, of(m->data[i].value, outside + 1));
+    }
+    return known_[v.as.object] = inside + 1;
+  }
+
+ private:
+  static uint32_t within(uint32_t outside, uint32_t own) {
+    if (outside + own > kLimits.nesting)
+      throw Error(TN_ERROR_LIMIT, "arrays and maps are nested more than " + std::to_string(kLimits.nesting) + " deep");
+    return own;
+  }
+  std::unordered_map<const TnObject*, uint32_t> known_;
+};
+
 bool cannot_shrink(int fd) {
   int seals = fcntl(fd, F_GET_SEALS);
   return seals >= 0 && (seals & F_SEAL_SHRINK);
@@ -126,6 +155,7 @@ std::string Exchange::prepare(const Array& values, const Patience& patience) {
   const size_t before = known_.objects.size();
   TnValue tree{TN_ARRAY, 0, {0}};  // without another reference: nobody else has it, so it is not looked for
   tree.as.object = const_cast<TnObject*>(&values.get()->header);
+  Nesting().of(tree);
   std::string body = encode_tree(tree, known_, [&](const std::string& part) {
     try {
       send_constants(known_.constants, patience);
@@ -149,7 +179,9 @@ void Exchange::send(Kind kind, const Array& values, const Patience& patience) {
 }
 
 void Exchange::send_aside(Kind kind, const Array& values, const Patience& patience) {
-  send_prepared(kind, encode_tree(*Value(values).ptr()), patience);
+  Value tree(values);
+  Nesting().of(*tree.ptr());
+  send_prepared(kind, encode_tree(*tree.ptr()), patience);
 }
 
 Value Exchange::decode(const std::string& bytes) {
@@ -175,6 +207,7 @@ Kind Exchange::receive(Array* values, const Patience& patience) {
       case Channel::Got::kClosed: throw Broken{false};
       case Channel::Got::kGarbage: throw Broken{true};
     }
+    last_bytes_ = message.body.size();
     if (message.kind == Kind::kConstants) {
       receive_constants(message);
       continue;

@@ -29,7 +29,7 @@ class Exchange {
   void use_store(ConstantStore& own) { own_ = &own; }
 
   // A tree, after the constants in it that the peer lacks. Tensors directly in `values` travel as constants. Throws
-  // Broken, and what encoding throws.
+  // Broken, what encoding throws, and TN_ERROR_LIMIT for what decoding would refuse as too deep.
   void send(Kind kind, const Array& values, const Patience& patience);
   // The same in two steps: after the first nothing of the values is needed. Constants go ahead, and so do the nodes of
   // a large tree, in parts.
@@ -39,6 +39,8 @@ class Exchange {
   void send_aside(Kind kind, const Array& values, const Patience& patience);
   // The next message that is not about constants; decodes it. Throws Broken, and what decoding throws.
   Kind receive(Array* values, const Patience& patience);
+  // Of the message that came last, as it was sent.
+  size_t last_bytes() const { return last_bytes_; }
   // Between two calls of the host: has both ends forget their nodes when they keep many more than one call needs.
   void forget_if_many(const Patience& patience);
   // Those that are known, and how often they were forgotten.
@@ -61,7 +63,7 @@ class Exchange {
   bool trusting_;
   ObjectTable known_;
   size_t largest_ = 0;  // how many a tree has brought at most
-  size_t times_forgotten_ = 0;
+  size_t times_forgotten_ = 0, last_bytes_ = 0;
   std::unordered_set<std::string> sent_;  // digests that the peer has
   std::map<File, int64_t> sent_stores_;   // their numbers at the peer
   int64_t next_store_ = 0;

@@ -12,18 +12,12 @@ namespace tenon::worker {
 
 namespace {
 
+constexpr uint64_t kLittleMemory = 64 << 20;  // a worker alone uses a part of it
 constexpr int64_t kOpenDeadlineMs = 30'000;
 constexpr int64_t kCancelGraceMs = 2'000;
 constexpr size_t kReports = 100'000, kReportBytes = 64 << 20, kQuestions = 4'000'000;  // in one call
 
 std::string name_of(const PluginInfo& p) { return "the plugin '" + p.id + "' " + p.version; }
-
-size_t bytes_of_texts(const Array& report) {
-  size_t n = 0;
-  for (const Value& v : report)
-    if (v.is_string()) n += v.as_string().size();
-  return n;
-}
 
 std::string last_line(const std::string& log) {
   size_t end = log.find_last_not_of("\n\r ");
@@ -116,9 +110,14 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
       Kind kind;
       try {
         kind = exchange_->receive(&message, patience);
-      } catch (const Error&) { throw Broken{true}; }
+      } catch (const Error& e) {
+        if (e.code == TN_ERROR_CORRUPT) throw Broken{true};
+        throw Refused{e};
+      } catch (const std::bad_alloc&) {
+        throw Refused{Error(TN_ERROR_OUT_OF_MEMORY, "this process has not the memory for it")};
+      }
       if (kind == Kind::kReport) {
-        report_bytes += bytes_of_texts(message);
+        report_bytes += exchange_->last_bytes();
         if (++reports > kReports || report_bytes > kReportBytes) throw Stopped{Ending::How::kTalk};
         take_report(request.context, message);
       } else if (kind == Kind::kAsk) {
@@ -132,7 +131,15 @@ Value IsolatedPlugin::converse(const Request& request, int64_t deadline_ms, Send
     }
   } catch (const Broken& broken) {
     fail(request, broken.garbage ? Ending::How::kGarbage : Ending::How::kClosed, deadline_ms);
-  } catch (const Stopped& stopped) { fail(request, stopped.how, deadline_ms); }
+  } catch (const Stopped& stopped) { fail(request, stopped.how, deadline_ms); } catch (const Refused& refused) {
+    // The two ends do not know the same any more.
+    exchange_.reset();
+    child_.reset();
+    const std::string doing = request.slot < 0 ? "when it was started" : "in " + request.what;
+    throw Error(refused.error.code,
+                "what " + name_of(plugin_) + " gave " + doing + " cannot be taken: " + refused.error.message,
+                plugin_.library, refused.error.hint);
+  }
 }
 
 Value IsolatedPlugin::forward(Request request) {
@@ -253,10 +260,14 @@ void IsolatedPlugin::fail(const Request& request, Ending::How how, int64_t deadl
     message += ending.text + " " + doing;
   }
   std::string hint = "it ran in a process of its own, and the next call starts it anew";
+  if (settings_.memory_bytes < kLittleMemory && (ending.memory || request.slot < 0))
+    hint += "; its process may use " + std::to_string(settings_.memory_bytes >> 20) +
+            " MiB, which is little: raise memory_mb of 'isolation'";
   if (request.slot >= 0 && !replayed_ && code != TN_ERROR_CANCELLED) {
     std::string why;
     std::string folder = write_reproducer(settings_, plugin_, request, said_, message, log, &why);
-    hint += folder.empty() ? "; no reproducer was written: " + why : "; see it again with: tenon repro " + folder;
+    hint += folder.empty() ? "; no reproducer was written: " + why
+                           : "; see it again with: " + replay_command(folder, place_);
   }
   Error error(code, message, (inner ? *inner : plugin_).library, hint);
   if (std::string said = last_line(log); !said.empty())
@@ -274,13 +285,26 @@ Value IsolatedPlugin::replay(Reproducer& reproducer) {
                   [&](const Patience& p) { exchange_->send(Kind::kCall, reproducer.next(), p); });
 }
 
+namespace {
+// An error's text but for where in memory it happened, which is elsewhere each time.
+std::string without_addresses(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const bool address = text.substr(at).starts_with("0x");
+    out += address ? "0x" : text.substr(at, 1);
+    at = address ? std::min(text.find_first_not_of("0123456789abcdef", at + 2), text.size()) : at + 1;
+  }
+  return out;
+}
+}  // namespace
+
 Value replay_folder(Session& session, Registry& registry, const std::string& folder) {
   const Builder& b = session.builder();
   Reproducer reproducer(b, folder);
   PluginInfo plugin;
   if (const PluginInfo* found = registry.find(reproducer.plugin)) {
     plugin = *found;
-  } else {
+  } else {  // such as one of --plugin-dir, where the policy lets its folder
     ManifestResult read = read_manifest(b, reproducer.manifest);
     if (!read.complaints.empty()) find_plugin(registry, reproducer.plugin);  // says that it is not installed
     plugin = read.plugin;
@@ -294,9 +318,11 @@ Value replay_folder(Session& session, Registry& registry, const std::string& fol
   try {
     isolated.replay(reproducer);
   } catch (const Error& e) {
+    const bool alike = without_addresses(e.message) == without_addresses(reproducer.error);
     Error again(e.code, e.message, e.where,
-                same ? "it fails as the reproducer says"
-                     : "this is another build of the plugin than the one that the reproducer is of");
+                !same   ? "this is another build of the plugin than the one that the reproducer is of"
+                : alike ? "it fails as the reproducer says"
+                        : "it fails otherwise than the reproducer says, which is: " + reproducer.error);
     again.cause = e.cause;
     throw again;
   }

@@ -37,6 +37,10 @@ class IsolatedPlugin : public PluginStandIn, public Forwarder {
   struct Stopped {
     Ending::How how;
   };
+  // What came is whole, and this process cannot take it.
+  struct Refused {
+    Error error;
+  };
   void start();
   // Sends with `send`, then answers what the worker asks until it answers.
   template <class Send>

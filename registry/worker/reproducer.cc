@@ -10,8 +10,11 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "diag/files.h"
+#include "diag/sha256.h"
+#include "diag/utf8.h"
 #include "ir/ir_table.h"
 #include "registry/probe/cache.h"
 #include "script/print.h"
@@ -22,7 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kKeptFolders = 32;  // in the user's cache; older ones go
+constexpr int64_t kMostMessages = 8'000'002;              // what a call may ask, and its answers
+constexpr uint64_t kMostListBytes = uint64_t{256} << 20;  // of constants.txt
+constexpr size_t kKeptFolders = 32;                       // in the user's cache; older ones go
 
 // A text in quotes, legal in YAML and in JSON.
 std::string in_quotes(std::string_view text) {
@@ -73,18 +78,29 @@ void put(const fs::path& file, std::string_view text) {
   if (!out) throw Error(TN_ERROR_IO, "cannot write the file: " + std::string(std::strerror(errno)), file.string());
 }
 
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  fs::path whole = fs::absolute(path, error);
+  return error || path.empty() ? path : whole.lexically_normal().string();
+}
+
+// As a shell reads it back.
+std::string shell_word(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                          "_-+=./:,@%") == std::string::npos;
+  if (plain) return word;
+  std::string escaped;
+  for (char c : word) escaped += c == '\'' ? "'\\''" : std::string(1, c);
+  return "'" + escaped + "'";
+}
+
 std::string command_line() {
   std::ifstream in("/proc/self/cmdline", std::ios::binary);
   std::string all((std::istreambuf_iterator<char>(in)), {}), out;
   for (size_t at = 0; at < all.size();) {
     size_t end = std::min(all.find('\0', at), all.size());
-    std::string word = all.substr(at, end - at);
-    bool plain = !word.empty() && word.find_first_not_of(
-                                      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                      "_-+=./:,@%") == std::string::npos;
-    std::string escaped;
-    for (char c : word) escaped += c == '\'' ? "'\\''" : std::string(1, c);
-    out += (out.empty() ? "" : " ") + (plain ? word : "'" + escaped + "'");
+    out += (out.empty() ? "" : " ") + shell_word(all.substr(at, end - at));
     at = end + 1;
   }
   return out + "\n";
@@ -129,7 +145,7 @@ fs::path new_folder(const IsolationSettings& settings, const std::string& plugin
   fs::path parent = settings.repro_dir;
   if (parent.empty()) {
     std::string cache = cache_dir();
-    if (cache.empty()) throw Error(TN_ERROR_IO, "this user has no folder for caches");
+    if (cache.empty()) throw Error(TN_ERROR_IO, cache_problem());
     parent = fs::path(cache) / "repro";
     make_directories(parent.string());
     prune(parent);
@@ -145,6 +161,25 @@ fs::path new_folder(const IsolationSettings& settings, const std::string& plugin
   return folder;
 }
 
+// What is asked of whom: whoever changes a part of it asks something else than what failed.
+class CallDigest {
+ public:
+  CallDigest(std::initializer_list<std::string_view> names) {
+    for (std::string_view name : names) add(name);
+  }
+  void add(std::string_view part) {
+    sha_.update(std::to_string(part.size()) + ":");
+    sha_.update(part);
+    largest_ = std::max(largest_, part.size());
+  }
+  size_t largest() const { return largest_; }
+  std::string text() { return digest_text(sha_.finish()); }
+
+ private:
+  Sha256 sha_;
+  size_t largest_ = 1;
+};
+
 std::string body_name(size_t i) { return "message-" + std::to_string(i) + ".bin"; }
 
 }  // namespace
@@ -158,8 +193,11 @@ std::string write_reproducer(const IsolationSettings& settings, const PluginInfo
     const SlotRow* row = slot_row(request.slot);
     std::map<std::string, Constant> constants;
     ObjectTable known;
+    CallDigest call{plugin.id, plugin.version, row ? row->capability : "", row ? row->name : ""};
     for (size_t i = 0; i < said.size(); ++i) {
-      put(folder / body_name(i), encode_tree(said[i].raw(), known));
+      std::string body = encode_tree(said[i].raw(), known);
+      call.add(body);
+      put(folder / body_name(i), body);
       for (const TnConstant* c : known.constants) constants.emplace(c->digest, Constant::share(c));
     }
     Array args = said.empty() ? Array() : said[0].ref<Array>();
@@ -187,7 +225,7 @@ std::string write_reproducer(const IsolationSettings& settings, const PluginInfo
     auto line = [&](const char* key, const std::string& value) { top += std::string(key) + ": " + value + "\n"; };
     line("plugin", in_quotes(plugin.id));
     line("version", in_quotes(plugin.version));
-    line("manifest", in_quotes(plugin.manifest));
+    line("manifest", in_quotes(absolute(plugin.manifest)));
     line("digest", in_quotes(digest));
     line("capability", in_quotes(row ? row->capability : ""));
     line("slot", in_quotes(row ? row->name : ""));
@@ -196,13 +234,24 @@ std::string write_reproducer(const IsolationSettings& settings, const PluginInfo
     line("deadline_ms", std::to_string(settings.deadline_ms));
     line("memory_bytes", std::to_string(settings.memory_bytes));
     line("messages", std::to_string(said.size()));
+    line("message_bytes", std::to_string(call.largest()));
+    line("call", in_quotes(call.text()));
     line("error", in_quotes(message));
     put(folder / "reproducer.yaml", top);
-    return folder.string();
-  } catch (const Error& e) { *why = e.message; } catch (const std::exception& e) {
-    *why = e.what();
-  }
+    return absolute(folder.string());
+  } catch (const Error& e) {
+    *why = e.message + (e.where.empty() ? "" : ": " + e.where);
+  } catch (const std::exception& e) { *why = e.what(); }
   return "";
+}
+
+std::string replay_command(const std::string& folder, const RegistryPlace& place) {
+  std::string out = "tenon repro " + shell_word(folder);
+  for (const SearchDir& dir : place.dirs)
+    if (dir.origin == "command line") out += " --plugin-dir " + shell_word(dir.path);
+  if (!place.policy.empty()) out += " --policy " + shell_word(place.policy);
+  for (const std::string& choice : place.use) out += " --use " + shell_word(choice);
+  return out;
 }
 
 Reproducer::Reproducer(const Builder& b, const std::string& folder) : folder_(folder) {
@@ -215,10 +264,14 @@ Reproducer::Reproducer(const Builder& b, const std::string& folder) : folder_(fo
     if (!v || !v->is_string()) throw Error(TN_ERROR_PARSE, std::string("the reproducer says no '") + key + "'", file);
     return std::string(v->as_string());
   };
-  auto number = [&](const char* key) {
+  auto number = [&](const char* key, int64_t least, int64_t most) {
     const Value* v = m.find(key);
-    if (!v || !v->is_int() || v->as_int() < 0)
-      throw Error(TN_ERROR_PARSE, std::string("the reproducer says no '") + key + "'", file);
+    if (!v) throw Error(TN_ERROR_PARSE, std::string("the reproducer says no '") + key + "'", file);
+    if (!v->is_int() || v->as_int() < least || v->as_int() > most)
+      throw Error(TN_ERROR_PARSE,
+                  "'" + std::string(key) + "' of a reproducer is a number from " + std::to_string(least) + " to " +
+                      std::to_string(most) + ", not " + shortened(flow_text(*v)),
+                  file, "write what it was, or take the reproducer as it was written");
     return v->as_int();
   };
   plugin = text("plugin");
@@ -227,8 +280,8 @@ Reproducer::Reproducer(const Builder& b, const std::string& folder) : folder_(fo
   digest = text("digest");
   what = text("what");
   error = text("error");
-  deadline_ms = number("deadline_ms");
-  memory_bytes = static_cast<uint64_t>(number("memory_bytes"));
+  deadline_ms = number("deadline_ms", 1, kMostMs);
+  memory_bytes = static_cast<uint64_t>(number("memory_bytes", 0, kMostMemoryMb << 20));
   std::string capability = text("capability"), name = text("slot");
   for (slot = 0; slot_row(slot); ++slot)
     if (slot_row(slot)->capability == capability && slot_row(slot)->name == name) break;
@@ -236,9 +289,15 @@ Reproducer::Reproducer(const Builder& b, const std::string& folder) : folder_(fo
     throw Error(TN_ERROR_UNSUPPORTED,
                 "the reproducer is of the slot " + name + " of " + capability + ", which is not known", file,
                 "replay it with the version of Tenon that wrote it");
-  for (int64_t i = 0; i < std::min<int64_t>(number("messages"), 1'000'000); ++i)
-    bodies_.push_back(read_file(folder + "/" + body_name(static_cast<size_t>(i))));
-  std::ifstream list(folder + "/constants.txt");
+  auto message_bytes = static_cast<uint64_t>(number("message_bytes", 1, static_cast<int64_t>(kMostRegular)));
+  for (int64_t i = 0, count = number("messages", 1, kMostMessages); i < count; ++i)
+    bodies_.push_back(read_regular_file(folder + "/" + body_name(static_cast<size_t>(i)), message_bytes));
+  CallDigest call{plugin, version, capability, name};
+  for (const std::string& body : bodies_) call.add(body);
+  if (call.text() != text("call"))
+    throw Error(TN_ERROR_CORRUPT, "the reproducer is damaged: its call is not the one that was written", folder,
+                "take it as it was written, or make the call that failed again");
+  std::istringstream list(read_regular_file(folder + "/constants.txt", kMostListBytes));
   std::string of, where;
   uint64_t size, offset;
   while (list >> of >> size >> offset && std::getline(list >> std::ws, where)) places_[of] = {where, offset};

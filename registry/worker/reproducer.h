@@ -20,6 +20,9 @@ std::string write_reproducer(const IsolationSettings& settings, const PluginInfo
                              const std::vector<Value>& said, const std::string& message, const std::string& log,
                              std::string* why) noexcept;
 
+// The command that replays it: with what is named on the command line, plugins are found and trusted as they were.
+std::string replay_command(const std::string& folder, const RegistryPlace& place);
+
 // A folder that was written.
 class Reproducer {
  public:

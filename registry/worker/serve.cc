@@ -176,7 +176,7 @@ class Server {
     try {
       body = exchange_->prepare(all, {});
     } catch (const Error& e) {  // it is nothing that can be sent
-      Error why(TN_ERROR_PLUGIN, "its result cannot be read: " + e.message);
+      Error why(e.code == TN_ERROR_LIMIT ? TN_ERROR_LIMIT : TN_ERROR_PLUGIN, "its result cannot be read: " + e.message);
       body = exchange_->prepare(b_.array({Value(false), error_value(b_, why), b_.array(changes), loaded}), {});
     } catch (const std::bad_alloc&) {  // the host may have a part of it
       leave(control_, "gave an answer that its memory does not hold");

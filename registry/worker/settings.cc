@@ -16,6 +16,11 @@ std::string worker_program(const std::string& installation) {
   return access(program.c_str(), X_OK) == 0 ? program.string() : "";
 }
 
+std::string isolation_problem(const std::string& key, int64_t value, int64_t most) {
+  return value > 0 ? "'" + key + "' is at most " + std::to_string(most) + ", not " + std::to_string(value)
+                   : "'" + key + "' is a number above 0";
+}
+
 IsolationSettings read_isolation(YamlReader& r, const Yaml& node) {
   IsolationSettings s;
   if (!r.map(node, "'isolation'",
@@ -24,16 +29,19 @@ IsolationSettings read_isolation(YamlReader& r, const Yaml& node) {
   const Yaml* process = node.find("process");
   if (process && process->is_scalar() && process->text == "all")
     s.all = true;
-  else if (process)
+  else if (process) {
+    s.where = r.where(*process);
     for (const std::string& id : r.texts(node, "process")) s.ids.insert(id);
-  auto positive = [&](const char* key, int64_t fallback) {
+  }
+  auto positive = [&](const char* key, int64_t fallback, int64_t most) {
     int64_t n = r.integer(node, key, fallback);
-    if (n <= 0 && node.find(key)) r.complain(*node.find(key), std::string("'") + key + "' is a number above 0");
-    return n;
+    if ((n > 0 && n <= most) || !node.find(key)) return n;
+    r.complain(*node.find(key), isolation_problem(key, n, most));
+    return fallback;
   };
-  s.deadline_ms = positive("deadline_ms", s.deadline_ms);
-  s.memory_bytes = static_cast<uint64_t>(positive("memory_mb", 0)) << 20;
-  s.probe_deadline_ms = positive("probe_deadline_ms", s.probe_deadline_ms);
+  s.deadline_ms = positive("deadline_ms", s.deadline_ms, kMostMs);
+  s.memory_bytes = static_cast<uint64_t>(positive("memory_mb", 0, kMostMemoryMb)) << 20;
+  s.probe_deadline_ms = positive("probe_deadline_ms", s.probe_deadline_ms, kMostMs);
   s.repro_dir = r.text(node, "repro_dir");
   s.keep_weights = r.boolean(node, "keep_weights", false);
   return s;

@@ -144,7 +144,7 @@ void show_diagnostics(const Value& diagnostics, bool json) {
   constexpr const char* words[] = {"note", "warning", "error"};
   for (const Value& d : diagnostics.ref<Array>()) {
     const Map& m = d.ref<Map>();
-    auto text = [&](const char* key) { return std::string(m.find(key)->as_string()); };
+    auto text = [&](const char* key) { return shown(std::string(m.find(key)->as_string())); };
     std::string line = words[m.find("severity")->as_int() % 3];
     if (!text("where").empty()) line = text("where") + ": " + line;
     line += ": " + text("message") + " [" + text("from") + "]\n";

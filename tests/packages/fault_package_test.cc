@@ -172,6 +172,23 @@ TEST_F(FaultMatrix, Signatures) {
     w.write("trust.yaml", "deny: [{path: " + w.plugin() + "}]\n");
     w.load();
   });
+  expect("denied", "the library alone", [](World& w) {
+    w.write("trust.yaml", "deny: [{path: " + w.plugin() + "/" + kId + ".so}]\n");
+    w.load();
+  });
+  auto linked = [&](const std::string& cause, const std::string& policy) {
+    expect(cause, "a link out of " + policy, [&](World& w) {
+      const std::string library = w.plugin() + "/" + kId + ".so";
+      fs::create_directory(w.dir + "/elsewhere");
+      fs::rename(library, w.dir + "/elsewhere/x.so");
+      fs::create_symlink(w.dir + "/elsewhere/x.so", library);
+      w.write("trust.yaml", policy + w.dir + (cause == "denied" ? "/elsewhere}]\n" : "/plugins]\n"));
+      w.load();
+    });
+  };
+  linked("denied", "deny: [{path: ");
+  linked("not sealed", "dev: [");
+  linked("not sealed", "dev: []\npaths: [");
   expect("not sealed", "no build tree is trusted", [](World& w) {
     w.write("trust.yaml", "dev: []\n");
     w.plugin();
@@ -205,6 +222,8 @@ TEST_F(FaultMatrix, Signatures) {
   policy("policy key unknown", "allow: everything\n");
   policy("policy value wrong", "vendors: [{name: Acme, keys: [abc]}]\n");
   policy("policy value wrong", "vendors: [{name: Acme, keys: ['" + std::string(63, 'a') + "G']}]\n");
+  for (const char* line : {"deny: [{path: '/tmp/*'}]\n", "deny: [{path: '/nowhere/pl?gin'}]\n"})
+    policy("policy denies a pattern", line);
   for (const char* line : {"deny: [{path: tmp}]\n", "deny: [{path: ''}]\n"}) policy("policy denies nothing", line);
   for (const char* line : {"use: {com.acme.thing: newest}\n", "runtimes: {cuda: newest}\n", "use: {x: 'sha256:12'}\n"})
     policy("policy states no version", line);

@@ -35,6 +35,15 @@ TEST_F(FaultMatrix, Stores) {
   installed("file changed", "manifest in the store",
             [&](World&, const std::string& f) { flip(f + "/manifest.yaml", 60); });
   installed("file changed", "data in the store", [&](World&, const std::string& f) { flip(f + "/data.txt", 0); });
+  auto grow = [](const std::string& file) {
+    ::chmod(file.c_str(), 0644);
+    fs::resize_file(file, uint64_t{3} << 30);
+  };
+  for (const char* file : {"manifest.yaml", "data.txt"})
+    installed("file grown", file, [&](World&, const std::string& f) { grow(f + "/" + file); });
+  for (const char* file : {"seal.json", "seal.sig"})
+    installed("seal grown", file, [&](World&, const std::string& f) { grow(f + "/" + file); });
+  installed("library swapped", "grown", [&](World&, const std::string& f) { grow(f + "/" + kId + ".so"); });
   installed("seal changed", "in the store", [&](World&, const std::string& f) { flip(f + "/seal.json", 0); });
   installed("signature changed", "in the store", [&](World&, const std::string& f) { flip(f + "/seal.sig", 3); });
   installed("not signed", "signature taken away", [&](World&, const std::string& f) { fs::remove(f + "/seal.sig"); });

@@ -149,6 +149,26 @@ static int talk(TnObject* a, TnValue* r) {
   for (int i = 0; now && i < 200000; ++i) now->report(now->self, TN_SEVERITY_NOTE, "talk", 0, 0);
   return GO_ON;
 }
+static int facts(TnObject* a, TnValue* r) {
+  static char text[1 << 20];
+  TnValue fact;
+  (void)a, (void)r;
+  memset(text, 'x', sizeof text);
+  host->runtime->string(text, sizeof text, &fact);
+  for (int i = 0; now && i < 1000; ++i) now->record(now->self, "sabotage", &fact);
+  tn_value_release(&fact);
+  return GO_ON;
+}
+static int deep(TnObject* a, TnValue* r) {
+  TnValue inner = {TN_INT, 0, {1}};
+  (void)a;
+  for (int i = 0; i < 100; ++i) {
+    host->runtime->array(&inner, 1, r);
+    tn_value_release(&inner);
+    inner = *r;
+  }
+  return 0;
+}
 /* What is no text, with a severity that there is not. */
 static int words(TnObject* a, TnValue* r) {
   (void)a;
@@ -287,6 +307,8 @@ static const struct {
              {"no-files", no_files},
              {"late", late},
              {"talk", talk},
+             {"facts", facts},
+             {"deep", deep},
              {"words", words},
              {"none", none},
              {"no-result", no_result},

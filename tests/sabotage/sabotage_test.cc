@@ -1,4 +1,5 @@
 // What plugins do wrong stays in their process: the host goes on, names them, and the next call works.
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cfenv>
@@ -121,6 +122,8 @@ TEST(Sabotage, ReproducersFailAgainAndHoldNoWeights) {
     size_t at = host.last.hint.find("tenon repro ");
     ASSERT_NE(at, std::string::npos) << host.last.hint;
     std::string folder = host.last.hint.substr(at + 12);
+    folder.resize(folder.find(' '));
+    EXPECT_EQ(host.last.hint.substr(at + 12 + folder.size()), " --plugin-dir " PLUGINS);
     std::string first = host.last.message.substr(0, host.last.message.find(" at address"));
     try {
       host.session().replay(folder);
@@ -128,6 +131,7 @@ TEST(Sabotage, ReproducersFailAgainAndHoldNoWeights) {
     } catch (const Error& e) {
       std::string again = e.message.substr(0, e.message.find(" at address"));
       EXPECT_NE(first.find(again), std::string::npos) << again << " | " << first;
+      EXPECT_EQ(e.hint, "it fails as the reproducer says") << e.message;
     }
     EXPECT_TRUE(fs::exists(fs::path(folder) / "log.txt"));
     EXPECT_FALSE(fs::exists(fs::path(folder) / "data"));
@@ -135,6 +139,91 @@ TEST(Sabotage, ReproducersFailAgainAndHoldNoWeights) {
     EXPECT_EQ(host.session().replay(folder).find("plugin")->as_string(), std::string("sabotage-") + kind);
     will("call", "segv", kind);
   }
+}
+
+// A copy of a reproducer of a crash, changed; what replaying it says.
+class Reproducers : public testing::Test {
+ protected:
+  void SetUp() override {
+    temporary();
+    will("call", "segv", "pass");
+    ASSERT_NE(host_.use("pass"), "");
+    for (const auto& entry : fs::directory_iterator(temporary() / "repro"))
+      if (whole_.empty() || entry.last_write_time() > fs::last_write_time(whole_)) whole_ = entry.path();
+  }
+  static std::string content(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static void replace(const fs::path& file, const std::string& from, const std::string& to) {
+    std::string text = content(file);
+    size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    std::ofstream(file, std::ios::binary) << text.replace(at, from.size(), to);
+  }
+  // "MESSAGE | HINT"
+  std::string replay(const std::function<void(const fs::path&)>& change) {
+    fs::path copy = temporary() / "copy";
+    fs::remove_all(copy);
+    fs::copy(whole_, copy);
+    change(copy);
+    try {
+      host_.session().replay(copy.string());
+    } catch (const Error& e) { return e.message + " | " + e.hint; }
+    return "does not fail any more";
+  }
+  std::string replay_with(const std::string& from, const std::string& to) {
+    return replay([&](const fs::path& f) { replace(f / "reproducer.yaml", from, to); });
+  }
+  Host host_{true, 20'000};
+  fs::path whole_;
+};
+
+void expect_words(const std::string& said, const std::string& words) {
+  EXPECT_NE(said.find(words), std::string::npos) << said << " does not say " << words;
+}
+
+TEST_F(Reproducers, NumbersThatAreNoneAreNamed) {
+  expect_words(replay_with("messages: 1", "messages: 0"), "'messages' of a reproducer is a number from 1 to");
+  expect_words(replay_with("messages: 1", "messages: -1"), ", not -1");
+  expect_words(replay_with("messages: 1", "messages: 2"), "cannot read the file");
+  expect_words(replay_with("deadline_ms: 20000", "deadline_ms: -5"), "'deadline_ms' of a reproducer is a number");
+  expect_words(replay_with("deadline_ms: 20000", "deadline_ms: 9223372036854775807"), ", not 9223372036854775807");
+  expect_words(replay_with("deadline_ms: 20000", "deadline_ms: soon"), ", not \"soon\"");
+  expect_words(replay_with("deadline_ms: 20000\n", ""), "the reproducer says no 'deadline_ms'");
+}
+
+TEST_F(Reproducers, SpecialFilesAndLargeOnesAreRefused) {
+  for (const char* name : {"message-0.bin", "constants.txt", "reproducer.yaml"}) {
+    expect_words(replay([&](const fs::path& f) {
+                   fs::remove(f / name);
+                   ASSERT_EQ(mkfifo((f / name).c_str(), 0600), 0);
+                 }),
+                 "regular file");
+    expect_words(replay([&](const fs::path& f) {
+                   fs::remove(f / name);
+                   fs::create_symlink("/dev/zero", f / name);
+                 }),
+                 "regular file");
+    expect_words(replay([&](const fs::path& f) { fs::resize_file(f / name, uint64_t{3} << 30); }), "larger than");
+  }
+}
+
+TEST_F(Reproducers, WhatIsNotTheCallThatFailedIsNotTakenForIt) {
+  const std::string damaged = "its call is not the one that was written";
+  const auto size = fs::file_size(whole_ / "message-0.bin");
+  expect_words(replay([&](const fs::path& f) { fs::resize_file(f / "message-0.bin", size - 1); }), damaged);
+  expect_words(replay([&](const fs::path& f) {
+                 std::string bytes = content(f / "message-0.bin");
+                 bytes[size / 2] = static_cast<char>(bytes[size / 2] ^ 1);
+                 std::ofstream(f / "message-0.bin", std::ios::binary) << bytes;
+               }),
+               damaged);
+  expect_words(replay_with("slot: \"run_module\"", "slot: \"run_function\""), damaged);
+  expect_words(replay_with("version: \"1.2.3\"", "version: \"1.2.4\""), damaged);
+  expect_words(replay([](const fs::path&) {}), "it fails as the reproducer says");
+  will("call", "exit-3", "pass");
+  expect_words(replay([](const fs::path&) {}), "it fails otherwise than the reproducer says, which is: the plugin");
 }
 
 // The program dies in the plugin; the next one knows why.
@@ -208,6 +297,27 @@ TEST(Sabotage, APluginThatReportsWithoutEndIsEnded) {
   EXPECT_NE(host.use("pass").find("reported or asked without end in pass act"), std::string::npos) << host.last.message;
   EXPECT_EQ(host.last.code, TN_ERROR_LIMIT);
   expect_works(host, "pass", "talk");
+}
+
+// They were bounded by their number alone, and one may be large.
+TEST(Sabotage, APluginThatRecordsWithoutEndIsEnded) {
+  temporary();
+  Host host(true, 120'000);
+  will("call", "facts", "pass");
+  EXPECT_NE(host.use("pass").find("reported or asked without end in pass act"), std::string::npos) << host.last.message;
+  EXPECT_EQ(host.last.code, TN_ERROR_LIMIT);
+  expect_works(host, "pass", "facts");
+}
+
+TEST(Sabotage, AResultThatIsTooDeepIsToldAsThat) {
+  temporary();
+  Host host(true, 20'000);
+  will("call", "deep", "pass");
+  EXPECT_NE(host.use("pass").find("its result cannot be read: arrays and maps are nested more than"), std::string::npos)
+      << host.last.message;
+  EXPECT_EQ(host.last.code, TN_ERROR_LIMIT);
+  will("call", "none", "pass");
+  EXPECT_EQ(host.use("pass"), "");
 }
 
 // One cache for all: whoever comes first tries the plugin, and whoever dies meanwhile harms nobody.

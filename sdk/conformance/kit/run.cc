@@ -174,6 +174,10 @@ Report run_kit(const Options& given) {
                 subject.library(),
                 "build it, and give the folder of both that the build makes, such as " + folder +
                     "/build/lib/tenon/plugins/" + subject.id());
+  struct stat status;
+  if (stat(subject.library().c_str(), &status) == 0 && !S_ISREG(status.st_mode))  // the loader might wait for it
+    throw Error(TN_ERROR_CORRUPT, "the library of '" + subject.id() + "' is not a regular file", subject.library(),
+                "put a regular file in its place");
   if (is_other_file(options.target, subject.library()))
     throw Error(TN_ERROR_ARGUMENT, "the manifest beside it names another library, " + subject.library(),
                 options.target);
