@@ -339,13 +339,14 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
   source.require_all_used();
   verify(as_node(module));
   const Value* main = as_node(module).to<ir::Module>().functions().find("main");
-  const auto* model = main && main->is_node() ? as_node(*main).as<relax::Function>() : nullptr;
-  if (!model || !model->attrs().find("global_symbol"))
+  const auto* graph = main ? as_node(*main).as<relax::Function>() : nullptr;
+  const auto* loops = main ? as_node(*main).as<tir::PrimFunc>() : nullptr;
+  if ((!graph && !loops) || !(graph ? graph->attrs() : loops->attrs()).find("global_symbol"))
     throw Error(TN_ERROR_PLUGIN,
                 "the frontend '" + plugin.id + "' returned a module " +
-                    (!main    ? "without a function `main`, which is the model"
-                     : !model ? "whose `main` is no graph function"
-                              : "whose `main` is private: it is the model"),
+                    (!main              ? "without a function `main`, which is the model"
+                     : !graph && !loops ? "whose `main` has no body: it is the model"
+                                        : "whose `main` is private: it is the model"),
                 {}, plugin_bug(plugin.id));
   return as_node(module);
 }
