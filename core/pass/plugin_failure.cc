@@ -7,9 +7,10 @@ std::string plugin_bug(const std::string& plugin) { return "this is a bug of the
 Error plugin_failure(const std::string& plugin, const std::string& lead, const Error& e) {
   const bool known = e.code >= TN_ERROR_INTERNAL && e.code <= TN_ERROR_UNTRUSTED;
   const bool broke = !known || e.code == TN_ERROR_PLUGIN || e.message.empty();
-  Error out(known ? e.code : int32_t{TN_ERROR_PLUGIN},
-            lead + (e.message.empty() ? "it failed and does not say why" : e.message), e.where,
-            e.hint.empty() && broke ? plugin_bug(plugin) : e.hint);
+  Error out(
+      known ? e.code : int32_t{TN_ERROR_PLUGIN},
+      (e.message.starts_with(lead) ? "" : lead) + (e.message.empty() ? "it failed and does not say why" : e.message),
+      e.where, e.hint.empty() && broke ? plugin_bug(plugin) : e.hint);
   out.cause = e.cause;
   return out;
 }

@@ -8,8 +8,8 @@
 
 namespace tenon {
 
-// The error that a slot of `plugin` returned, behind `lead`: with a code of abi.h, with words, and with what to do
-// where the plugin broke the contract and does not say it.
+// The error that a slot of `plugin` returned, behind `lead` unless it begins so by itself: with a code of abi.h, with
+// words, and with what to do where the plugin broke the contract and does not say it.
 Error plugin_failure(const std::string& plugin, const std::string& lead, const Error& e);
 
 // "this is a bug of the plugin 'x'"
