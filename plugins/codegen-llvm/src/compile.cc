@@ -7,6 +7,7 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Object/ELFObjectFile.h>
 #include <llvm/Passes/PassBuilder.h>
+#include <llvm/Passes/StandardInstrumentations.h>
 #include <llvm/Support/MemoryBuffer.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Triple.h>
@@ -44,7 +45,10 @@ void optimize(llvm::Module& m, llvm::TargetMachine& machine, int level) {
   tuning.LoopVectorization = level >= 2;
   tuning.SLPVectorization = level >= 2;
   tuning.LoopInterleaving = level >= 2;
-  llvm::PassBuilder passes(&machine, tuning);
+  llvm::PassInstrumentationCallbacks callbacks;
+  llvm::OptNoneInstrumentation optnone(false);
+  optnone.registerCallbacks(callbacks);
+  llvm::PassBuilder passes(&machine, tuning, std::nullopt, &callbacks);
   functions.registerPass(
       [&] { return llvm::TargetLibraryAnalysis(llvm::TargetLibraryInfoImpl(machine.getTargetTriple())); });
   passes.registerModuleAnalyses(modules);

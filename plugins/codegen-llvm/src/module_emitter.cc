@@ -58,6 +58,13 @@ void ModuleEmitter::emit() {
   }
   for (auto& [name, info] : functions_) {
     FunctionEmitter(*this, info).emit();
+    // A list of calls has nothing to optimize, and its error exits, which all meet in one block, cost LLVM more than
+    // the square of their number.
+    constexpr size_t kLongestOptimizedList = 2000;  // basic blocks
+    if (info.internal->size() > kLongestOptimizedList && !has_loop(b_, info.function)) {
+      info.internal->addFnAttr(llvm::Attribute::NoInline);
+      info.internal->addFnAttr(llvm::Attribute::OptimizeNone);
+    }
     if (!global_symbol_of(info.function).empty()) emit_entry(info);
   }
   for (llvm::Function& f : out_) {

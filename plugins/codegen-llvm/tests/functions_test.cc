@@ -222,6 +222,34 @@ TEST(Functions, FailWhereTheProgramChecks) {
   }
 }
 
+// A list of checks so long that LLVM is not asked to optimize it.
+TEST(Functions, AreRightAsListsOfThousandsOfChecks) {
+  Node n = b.var("n"), A = b.buffer("A", kInt64, b.array({n}));
+  auto list = [&](int64_t length) {
+    std::vector<Node> stmts;
+    for (int64_t i = 0; i < length; ++i) {
+      stmts.push_back(check_that(b.lt(load_at(A, {b.imm(0)}), b.imm(2 * length - i)), std::to_string(i)));
+      stmts.push_back(store_at(A, {b.imm(0)}, b.add(load_at(A, {b.imm(0)}), b.imm(1))));
+    }
+    return prim_func({A}, seq(stmts));
+  };
+  auto optimized = [&](int64_t length) {
+    Map payload = generate(module_of({{"main", list(length)}}), {{"emit", b.string("llvm-ir")}});
+    return std::string(payload.find("bytes")->as_string()).find("optnone") == std::string::npos;
+  };
+  EXPECT_TRUE(optimized(100));
+  EXPECT_FALSE(optimized(1200));
+  // Step i begins at a + i and wants less than 2400 - i: all 1,200 pass for a = 1, and the last one fails for a = 2.
+  Value f = load_one(list(1200));
+  Tensor<int64_t> good({1}, int64_t{1}), bad({1}, int64_t{2});
+  invoke(f, {good.value()});
+  EXPECT_EQ(good[0], 1201);
+  Error e = error_of([&] { invoke(f, {bad.value()}); });
+  EXPECT_EQ(e.code, TN_ERROR_CHECK_FAILED);
+  EXPECT_EQ(e.message, "1199");
+  EXPECT_EQ(bad[0], 1201);
+}
+
 TEST(Functions, CheckIndicesThatComeFromData) {
   Node n = b.var("n"), m = b.var("m"), i = b.var("i");
   Node A = b.buffer("A", kFloat32, b.array({n})), I = b.buffer("I", kInt64, b.array({m})),
