@@ -202,6 +202,23 @@ def small_inputs():
          {"five": np.int64([5, 5]), "one": np.ones((1, 1), np.float32), "all": np.int64([-1])}, shapes={"a": ["n", "m"]})
 
 
+def new_operators():
+    x, axes = numbers(2, 3, 4), {"axes": np.int64([-1])}
+    for op, expected in (("ReduceMax", x.max(2, keepdims=True)), ("ReduceMean", x.mean(2, keepdims=True)),
+                         ("ReduceL1", abs(x).sum(2, keepdims=True)), ("ReduceLogSumExp", np.log(np.exp(x).sum(2, keepdims=True)))):
+        case(f"{op} has its axes as an input", [node(op, "x axes")], {"x": x}, expected, axes, 18)
+    case("no axes are no reduction", [node("ReduceProd", "x axes", noop_with_empty_axes=1)], {"x": x}, x,
+         {"axes": np.zeros(0, np.int64)}, 18)
+    one("the greatest of truths", "ReduceMax", [x > 1], np.array([[[(x > 1).any()]]]), 20)
+    plane = numbers(1, 1, 5, 6)
+    mean = (plane[..., :-2, :-2] + plane[..., :-2, 2:] + plane[..., 2:, :-2] + plane[..., 2:, 2:]) / 4
+    one("AveragePool with gaps", "AveragePool", [plane], mean, 19, kernel_shape=[2, 2], dilations=[2, 2])
+    one("Cast with what concerns eight bits only", "Cast", [x], x.astype(np.int32), 21, to=6, saturate=0)
+    one("Relu of the newest opset", "Relu", [x], np.maximum(x, 0), 28)
+    one("an opset that there is not yet", "Relu", [x], "opset 29 is not supported: 1 to 28 are", 29)
+    one("Mod of fractions", "Mod", [x, x], "Mod of floating-point data is not supported", 28)
+
+
 def long_sums():
     ones = np.ones((1, 1, 4096, 4608), np.float32)
     one("a mean of more ones than single precision counts", "GlobalAveragePool", [ones], ones[:, :, :1, :1])
@@ -267,7 +284,7 @@ def main():
     arguments.add_argument("tenon", type=lambda p: str(pathlib.Path(p).resolve()))
     arguments.add_argument("--filter", default="")
     a = arguments.parse_args()
-    for group in (old_broadcasting, old_operators, pooling, reductions, layers, powers, shapes, small_inputs, long_sums, names):
+    for group in (old_broadcasting, old_operators, pooling, reductions, layers, powers, shapes, small_inputs, new_operators, long_sums, names):
         group()
     chosen = [item for item in CASES if re.search(a.filter, item[0])]
     wrong = 0

@@ -95,6 +95,7 @@ void power(Importer& m) {
 
 void modulo(Importer& m) {
   if (m.attr_int("fmod", 0)) m.refuse(TN_ERROR_UNSUPPORTED, "fmod=1 is not supported");
+  if (is_floating(m.dtype(m.input(0)))) m.refuse(TN_ERROR_UNSUPPORTED, "Mod of floating-point data is not supported");
   binary(m, "relax.floor_mod");
 }
 

@@ -8,7 +8,7 @@
 namespace tenon::onnx {
 namespace {
 
-constexpr int64_t kOldestOpset = 1, kNewestOpset = 17;
+constexpr int64_t kOldestOpset = 1, kNewestOpset = 28;
 constexpr size_t kHighestRank = 64;                    // as tensors at run time
 constexpr uint64_t kMostElements = uint64_t{1} << 48;  // of one tensor
 
