@@ -100,7 +100,8 @@ void seal(const std::string& path, const std::string& linker, uint64_t objects_b
 
 void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& link, const std::string& given) {
   const std::string path = written_path(given);
-  if (std::filesystem::is_directory(path))
+  std::error_code ignored;  // writing says what is wrong with the name
+  if (std::filesystem::is_directory(path, ignored))
     throw Error(TN_ERROR_IO, "cannot write the artifact: it is a folder", given, "name a file in it");
   const bool special = is_special_file(path);  // such as /dev/null; written in place
   if (parts.payload.find("format")->as_string() != kObjectFormat)
