@@ -223,10 +223,11 @@ Policy read_policy_file(const Builder& b, const std::string& file) {
   }
 }
 
-// A link to nothing, or a folder that may not be searched, is not the same as no policy.
+// A link to nothing, or a folder that may not be searched, is not the same as no policy. Below what is no folder, such as
+// the home /dev/null of a service, there can be none.
 bool is_there(const std::string& file) {
   struct stat status;
-  return ::lstat(file.c_str(), &status) == 0 || errno != ENOENT;
+  return ::lstat(file.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 Policy read_policy(const Builder& b, const PolicyPlaces& places) {
