@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "diag/temporary.h"
 #include "tenon/cxx/object.h"
 
 namespace tenon {
@@ -125,6 +126,7 @@ void write_file(const std::string& given, std::string_view bytes) {
   std::string temporary = path + ".tmp-" + std::to_string(::getpid()) + "-XXXXXX";
   Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) throw io_error("cannot write the file", path, errno);
+  const TemporaryName held(temporary);
   try {
     write_all(file.get(), bytes, path);
     mode_t mask = ::umask(0);
