@@ -211,7 +211,8 @@ const Wrong kWrong[] = {
      "there is no CPU architecture 'x86'"},
     {"an unknown feature", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: [fma, @@avx22]}}\n",
      "there is no CPU feature 'avx22'"},
-    {"a part of a feature's name", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: @@unaligned-mem}}\n",
+    {"a part of a feature's name", kMeaning,
+     "stages:\n  - {pass: passes-x:simplify, when: {features: @@unaligned-mem}}\n",
      "there is no CPU feature 'unaligned-mem'"},
     {"a feature with a sign", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: [@@-avx2]}}\n",
      "'-avx2' is not the name of a feature"},
@@ -406,8 +407,9 @@ TEST_F(WrongPipelines, LinksAndPipesAreNoWayAroundTheRules) {
   EXPECT_TRUE(first("stages: [{include: dangling.yaml}]\n").find("leads to no file to include") != std::string::npos);
   EXPECT_TRUE(first("stages: [{include: pipe.yaml}]\n").find("is no regular file") != std::string::npos);
   Registry registry(b_, {{path("plugins")}, path("plugins.yaml"), false}, nullptr);
-  EXPECT_TRUE(lines(registry.pipeline(path("pipe.yaml"), parse_target(b_, "cpu")).complaints)
-                  .find("it is no regular file") != std::string::npos);
+  EXPECT_TRUE(
+      lines(registry.pipeline(path("pipe.yaml"), parse_target(b_, "cpu")).complaints).find("it is no regular file") !=
+      std::string::npos);
 }
 
 TEST_F(WrongPipelines, ConfigurationsAreRefusedWhereTheyAreWrong) {

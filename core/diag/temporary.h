@@ -11,7 +11,8 @@ namespace tenon {
 class TemporaryName {
  public:
   explicit TemporaryName(std::string name);
-  TemporaryName(TemporaryName&& other) noexcept : name_(std::move(other.name_)), slot_(std::exchange(other.slot_, -1)) {}
+  TemporaryName(TemporaryName&& other) noexcept
+      : name_(std::move(other.name_)), slot_(std::exchange(other.slot_, -1)) {}
   TemporaryName& operator=(TemporaryName&&) = delete;
   ~TemporaryName();
   const std::string& text() const { return name_; }

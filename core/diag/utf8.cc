@@ -20,7 +20,7 @@ bool is_hidden(std::string_view character) {
   struct Range {
     char32_t first, last;
   };
-  constexpr Range kHidden[] = {{0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f}, {0x202a, 0x202e},
+  constexpr Range kHidden[] = {{0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f},  {0x202a, 0x202e},
                                {0x2060, 0x2069}, {0xfeff, 0xfeff}, {0xe0000, 0xe007f}};
   char32_t code = byte_at(character, 0) & (0xffu >> (character.size() + 1));
   for (size_t i = 1; i < character.size(); ++i) code = code << 6 | (byte_at(character, i) & 0x3fu);

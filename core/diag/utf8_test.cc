@@ -29,8 +29,8 @@ TEST(Utf8, ShowsWhatATerminalWouldObey) {
 }
 
 TEST(Utf8, ShowsWhatNobodySees) {
-  EXPECT_EQ(printable("a\u200bb"), "a\\xE2\\x80\\x8Bb");                          // of no width
-  EXPECT_EQ(printable("\u202eb\u2069"), "\\xE2\\x80\\xAEb\\xE2\\x81\\xA9");     // the other way round
+  EXPECT_EQ(printable("a\u200bb"), "a\\xE2\\x80\\x8Bb");                     // of no width
+  EXPECT_EQ(printable("\u202eb\u2069"), "\\xE2\\x80\\xAEb\\xE2\\x81\\xA9");  // the other way round
   EXPECT_EQ(printable("\ufeff\u00ad"), "\\xEF\\xBB\\xBF\\xC2\\xAD");
   EXPECT_EQ(printable("\u200a\u2010\u202f\u00a9\U0001f600"), "\u200a\u2010\u202f\u00a9\U0001f600");
 }

@@ -131,7 +131,8 @@ class PolicyReader {
             r_.complain(*item.find(kind), "'" + value + "' is a pattern, and a denial names one folder or file",
                         "name the folder: what lies below it is denied too");
           if (!is_denied_thing(kind, value))
-            r_.complain(*item.find(kind), "'" + value + "' is no " + (std::string_view(kind) == "path" ? "absolute folder" : kind));
+            r_.complain(*item.find(kind),
+                        "'" + value + "' is no " + (std::string_view(kind) == "path" ? "absolute folder" : kind));
           p_.deny.push_back({kind, value, r_.text(item, "reason"), r_.where(item)});
           any = true;
         }
@@ -226,8 +227,8 @@ Policy read_policy_file(const Builder& b, const std::string& file) {
   }
 }
 
-// A link to nothing, or a folder that may not be searched, is not the same as no policy. Below what is no folder, such as
-// the home /dev/null of a service, there can be none.
+// A link to nothing, or a folder that may not be searched, is not the same as no policy. Below what is no folder, such
+// as the home /dev/null of a service, there can be none.
 bool is_there(const std::string& file) {
   struct stat status;
   return ::lstat(file.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
