@@ -6,6 +6,7 @@
 #include "build/catalog.h"
 #include "build/session.h"
 #include "build/target.h"
+#include "diag/temporary.h"
 #include "ir/ir_table.h"
 #include "pass/dump.h"
 #include "registry/describe.h"
@@ -405,7 +406,10 @@ int replay(TnSession* s, const char* folder, TnValue* ret) {
   return slot(ret, [&] { return worker::replay_folder(s->session, s->registry, folder); });
 }
 
-void note_signal(int number) { Journal::note_signal(number); }
+void note_signal(int number) {
+  Journal::note_signal(number);
+  remove_temporaries();
+}
 
 int violations(TnSession* s, int finish, TnValue* ret) {
   return slot(ret, [&] {

@@ -19,8 +19,8 @@ constexpr const char* kFeatures =
     "pan-rwv pauth pauth-lr pclmul pconfig perfmon pku popcnt ppx predres prefetchi prfchw prfm-slc-target "
     "ptwrite push2pop2 rand raoint ras rasv2 rcpc rcpc-immo rcpc3 rdm rdpid rdpru rdrnd rdseed rme rtm sahf sb "
     "sel2 serialize sgx sha sha2 sha3 sha512 shstk sm3 sm4 sme sme-b16b16 sme-f16f16 sme-f64f64 sme-f8f16 "
-    "sme-f8f32 sme-fa64 sme-i16i64 sme-lutv2 sme2 sme2p1 spe spe-eef specres2 specrestrict ssbs sse sse- "
-    "unaligned-mem sse2 sse3 sse4.1 sse4.2 sse4a ssse3 ssve-fp8dot2 ssve-fp8dot4 ssve-fp8fma sve sve-b16b16 sve2 "
+    "sme-f8f32 sme-fa64 sme-i16i64 sme-lutv2 sme2 sme2p1 spe spe-eef specres2 specrestrict ssbs sse "
+    "sse-unaligned-mem sse2 sse3 sse4.1 sse4.2 sse4a ssse3 ssve-fp8dot2 ssve-fp8dot4 ssve-fp8fma sve sve-b16b16 sve2 "
     "sve2-aes sve2-bitperm sve2-sha3 sve2-sm4 sve2p1 tbm the tlb-rmi tlbiw tme tpidr-el1 tpidr-el2 tpidr-el3 "
     "tpidrro-el0 tracev8.4 trbe tsxldtrk uaops uintr usermsr vaes vh vpclmulqdq vzeroupper waitpkg wbnoinvd "
     "widekl xop xs xsave xsavec xsaveopt xsaves ";

@@ -247,6 +247,10 @@ class ManifestReader {
   void read_frontend(const Yaml& node) {
     if (!r_.map(node, "'frontend'", {{"extensions", true}})) return;
     p_.frontend = FrontendInfo{r_.texts(node, "extensions")};
+    for (const std::string& extension : p_.frontend->extensions)
+      if (extension.empty() || extension.find_first_of("./ ") != std::string::npos)
+        r_.complain(*node.find("extensions"), "'" + extension + "' is no ending of the names of files",
+                    "write what stands behind the last dot, such as onnx");
   }
 
   void read_device(const Yaml& node) {

@@ -103,6 +103,16 @@ TEST_F(Manifest, AsksBoundedExecutorsForTheirBounds) {
             "");
 }
 
+TEST_F(Manifest, ReadsExtensionsWithoutTheirDot) {
+  const std::string head =
+      "id: x\nversion: 0.1.0\ntier: stable-c\nsummary: s\nlibrary: x.so\nprovides: [tenon.frontend/1]\n";
+  EXPECT_EQ(complaints(head + "frontend: {extensions: [onnx, 7z]}\n"), "");
+  EXPECT_EQ(complaints(head + "frontend: {extensions: [onnx, .onnx, '']}\n"),
+            "m.yaml:7:24 '.onnx' is no ending of the names of files; write what stands behind the last dot, such as "
+            "onnx\n"
+            "m.yaml:7:24 '' is no ending of the names of files; write what stands behind the last dot, such as onnx\n");
+}
+
 TEST_F(Manifest, ChecksRanges) {
   const std::string head = "id: x\nversion: 0.1.0\ntier: stable-c\nsummary: s\n";
   EXPECT_EQ(complaints(head + "runtimes: {cuda: '>=12,<14', com.vendor.npu: {version: '=2', library: libnpu.so}}\n"),

@@ -237,11 +237,24 @@ class Resolver {
     return did_you_mean(name, names, "includes are looked for from the folder of the file that they stand in");
   }
 
+  // A slot that is in the pipeline already. Of one that comes again with what is included twice, the include is wrong;
+  // that is said once and not for each of its slots.
+  void complain_of_second(const StageSource& slot, const PipelineSlot& earlier, const Context& at) {
+    auto include = std::find_if(at.reasons.begin(), at.reasons.end(),
+                                [](const StageReason& r) { return std::string_view(r.kind) == "include"; });
+    if (earlier.where != slot.where || include == at.reasons.end())
+      return complain(slot.where, "the slot '" + slot.name + "' is in the pipeline already, at " + earlier.where,
+                      "give one of them another name", TN_ERROR_DUPLICATE);
+    if (out_.complaints.empty() || out_.complaints.back().where != include->where)
+      complain(include->where,
+               "what this includes is in the pipeline already, and its slot '" + slot.name + "' (" + slot.where +
+                   ") cannot be there twice",
+               "take one of the includes out", TN_ERROR_DUPLICATE);
+  }
+
   void fill(const StageSource& slot, const Context& outer) {
     for (PipelineSlot& earlier : out_.slots)
-      if (earlier.name == slot.name && earlier.active && outer.active)
-        complain(slot.where, "the slot '" + slot.name + "' is in the pipeline already, at " + earlier.where,
-                 "give one of them another name", TN_ERROR_DUPLICATE);
+      if (earlier.name == slot.name && earlier.active && outer.active) complain_of_second(slot, earlier, outer);
     out_.slots.push_back({slot.name, slot.where, slot.level, slot.summary, 0, outer.active});
     frames_.back().slots.push_back(slot.name);
     std::vector<const StageSource*> stages;

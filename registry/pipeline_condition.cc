@@ -83,6 +83,9 @@ class ConditionReader {
 
   std::string plain(const Yaml& node, std::string_view key) {
     std::string word = node.text;
+    if (!r_.value(node).is_string())
+      r_.complain(node, "'" + std::string(key) + "' takes a word or a list of words, not " + yaml_kind(node),
+                  "put it in quotes when it is meant as a word");
     if (key == "features" && word.starts_with('+')) word = word.substr(1);
     if (key == "features" && word.starts_with('-'))
       r_.complain(node, "'" + word + "' is not the name of a feature",

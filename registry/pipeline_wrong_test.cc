@@ -211,12 +211,19 @@ const Wrong kWrong[] = {
      "there is no CPU architecture 'x86'"},
     {"an unknown feature", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: [fma, @@avx22]}}\n",
      "there is no CPU feature 'avx22'"},
+    {"a part of a feature's name", kMeaning,
+     "stages:\n  - {pass: passes-x:simplify, when: {features: @@unaligned-mem}}\n",
+     "there is no CPU feature 'unaligned-mem'"},
     {"a feature with a sign", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: [@@-avx2]}}\n",
      "'-avx2' is not the name of a feature"},
     {"features in one word", kMeaning, "stages:\n  - {pass: passes-x:simplify, when: {features: @@'avx2,fma'}}\n",
      "'avx2,fma' is no word"},
     {"features are a map", kForm, "stages:\n  - {pass: passes-x:simplify, when: {features: @@{avx2: true}}}\n",
      "'features' takes a word or a list of words"},
+    {"a kind is a number", kForm, "stages:\n  - {pass: passes-x:simplify, when: {kind: @@5}}\n",
+     "'kind' takes a word or a list of words, not '5'"},
+    {"an architecture is a boolean", kForm, "stages:\n  - {pass: passes-x:simplify, when: {arch: [x86_64, @@true]}}\n",
+     "'arch' takes a word or a list of words, not 'true'"},
     {"no kinds at all", kForm, "stages:\n  - {pass: passes-x:simplify, when: {kind: @@[]}}\n",
      "'kind' takes a word or a list"},
     {"any is a map", kForm, "stages:\n  - {pass: passes-x:simplify, when: {any: @@{kind: cpu}}}\n",
@@ -232,6 +239,8 @@ const Wrong kWrong[] = {
     // Slots
     {"the name of a slot", kForm, "stages:\n  - {slot: @@After fusion}\n", "'After fusion' is not the name of a slot"},
     {"a slot twice", kMeaning, "stages:\n  - {slot: a}\n  - {slot: @@a}\n", "the slot 'a' is in the pipeline already"},
+    {"a pipeline with slots included twice", kMeaning, "stages: [{include: base}, {include: @@base}]\n",
+     "what this includes is in the pipeline already, and its slot 'middle'"},
     {"the level of a slot", kForm, "stages:\n  - {slot: a, level: @@loops}\n", "'level' takes one of graph, loop"},
     {"a slot that is not there", kMeaning, "stages: [{slot: middle}]\nslots:\n  @@midle: []\n",
      "the pipeline 'p' has no slot 'midle' to fill"},
@@ -398,8 +407,9 @@ TEST_F(WrongPipelines, LinksAndPipesAreNoWayAroundTheRules) {
   EXPECT_TRUE(first("stages: [{include: dangling.yaml}]\n").find("leads to no file to include") != std::string::npos);
   EXPECT_TRUE(first("stages: [{include: pipe.yaml}]\n").find("is no regular file") != std::string::npos);
   Registry registry(b_, {{path("plugins")}, path("plugins.yaml"), false}, nullptr);
-  EXPECT_TRUE(lines(registry.pipeline(path("pipe.yaml"), parse_target(b_, "cpu")).complaints)
-                  .find("it is no regular file") != std::string::npos);
+  EXPECT_TRUE(
+      lines(registry.pipeline(path("pipe.yaml"), parse_target(b_, "cpu")).complaints).find("it is no regular file") !=
+      std::string::npos);
 }
 
 TEST_F(WrongPipelines, ConfigurationsAreRefusedWhereTheyAreWrong) {

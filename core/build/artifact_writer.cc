@@ -11,6 +11,7 @@
 #include "build/artifact_index.h"
 #include "build/elf_object.h"
 #include "diag/files.h"
+#include "diag/temporary.h"
 #include "runtime/elf_file.h"
 
 namespace tenon {
@@ -21,19 +22,19 @@ class TemporaryFiles {
  public:
   explicit TemporaryFiles(const std::string& path) : base_(path + ".tmp" + std::to_string(getpid())) {}
   ~TemporaryFiles() {
-    for (const std::string& f : files_) {
+    for (const TemporaryName& f : files_) {
       std::error_code ignored;
-      std::filesystem::remove_all(f, ignored);  // a linker may have made a folder of it
+      std::filesystem::remove_all(f.text(), ignored);  // a linker may have made a folder of it
     }
   }
   std::string make(const char* suffix) {
-    files_.push_back(base_ + suffix);
-    return files_.back();
+    files_.emplace_back(base_ + suffix);
+    return files_.back().text();
   }
 
  private:
   std::string base_;
-  std::vector<std::string> files_;
+  std::vector<TemporaryName> files_;
 };
 
 // A linked library is of the size of its objects; alignment and what a linker adds take more.
@@ -100,7 +101,8 @@ void seal(const std::string& path, const std::string& linker, uint64_t objects_b
 
 void write_artifact(const Builder& b, const ArtifactParts& parts, const Link& link, const std::string& given) {
   const std::string path = written_path(given);
-  if (std::filesystem::is_directory(path))
+  std::error_code ignored;  // writing says what is wrong with the name
+  if (std::filesystem::is_directory(path, ignored))
     throw Error(TN_ERROR_IO, "cannot write the artifact: it is a folder", given, "name a file in it");
   const bool special = is_special_file(path);  // such as /dev/null; written in place
   if (parts.payload.find("format")->as_string() != kObjectFormat)

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "diag/temporary.h"
 #include "tenon/cxx/object.h"
 
 namespace tenon {
@@ -86,9 +87,10 @@ std::string read_regular_file(const std::string& path, uint64_t most) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status;
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) throw io_error("cannot read the file", path, errno);
+  constexpr const char* hint = "put a regular file in its place";
   if (!S_ISREG(status.st_mode))
-    throw Error(TN_ERROR_CORRUPT, S_ISDIR(status.st_mode) ? "it is a folder, not a file" : "it is not a regular file",
-                path, "put a regular file in its place");
+    throw S_ISDIR(status.st_mode) ? Error(TN_ERROR_IO, "it is a folder, not a file", path, hint)
+                                  : Error(TN_ERROR_CORRUPT, "it is not a regular file", path, hint);
   if (static_cast<uint64_t>(status.st_size) > most)
     throw Error(TN_ERROR_LIMIT, "the file is larger than " + bytes_text(most), path,
                 most == kMostRegular ? "split it" : "");
@@ -124,6 +126,7 @@ void write_file(const std::string& given, std::string_view bytes) {
   std::string temporary = path + ".tmp-" + std::to_string(::getpid()) + "-XXXXXX";
   Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) throw io_error("cannot write the file", path, errno);
+  const TemporaryName held(temporary);
   try {
     write_all(file.get(), bytes, path);
     mode_t mask = ::umask(0);

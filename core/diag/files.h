@@ -21,7 +21,8 @@ bool is_special_file(const std::string& path);
 std::string written_path(const std::string& path);
 
 // Writes a temporary file beside `path`, flushes it to the disk, then renames it: after a failure (a full disk, no
-// rights) what was at `path` before is still there, and no partial file. Throws TN_ERROR_IO.
+// rights) what was at `path` before is still there, and no partial file; neither is one after a signal that the program
+// tells remove_temporaries of. Throws TN_ERROR_IO.
 void write_file(const std::string& path, std::string_view bytes);
 
 void make_directories(const std::string& path);

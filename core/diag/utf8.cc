@@ -14,6 +14,21 @@ std::string hex(unsigned char byte) {
   return out;
 }
 
+// Characters that nobody sees, and those that turn the direction of what stands around them: soft hyphen, Arabic letter
+// mark, zero widths and marks, embeddings and overrides, joiners, isolates, byte order mark, tags.
+bool is_hidden(std::string_view character) {
+  struct Range {
+    char32_t first, last;
+  };
+  constexpr Range kHidden[] = {{0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f},  {0x202a, 0x202e},
+                               {0x2060, 0x2069}, {0xfeff, 0xfeff}, {0xe0000, 0xe007f}};
+  char32_t code = byte_at(character, 0) & (0xffu >> (character.size() + 1));
+  for (size_t i = 1; i < character.size(); ++i) code = code << 6 | (byte_at(character, i) & 0x3fu);
+  for (const Range& r : kHidden)
+    if (r.first <= code && code <= r.last) return true;
+  return false;
+}
+
 }  // namespace
 
 size_t utf8_length(std::string_view text, size_t at) {
@@ -52,7 +67,8 @@ std::string printable(std::string_view text) {
     const unsigned char first = byte_at(text, at);
     // The control characters of one byte, and those that UTF-8 writes as C2 80 to C2 9F.
     const bool control = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7f ||
-                         (first == 0xc2 && length == 2 && byte_at(text, at + 1) < 0xa0);
+                         (first == 0xc2 && length == 2 && byte_at(text, at + 1) < 0xa0) ||
+                         (length > 1 && is_hidden(text.substr(at, length)));
     if (length == 0) length = 1;
     if (control || utf8_length(text, at) == 0)
       for (size_t i = 0; i < length; ++i) out += hex(byte_at(text, at + i));

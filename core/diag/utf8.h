@@ -17,7 +17,8 @@ size_t find_not_utf8(std::string_view text);
 // The number of characters before the byte `at`.
 size_t characters_before(std::string_view text, size_t at);
 
-// What can be shown on a terminal: bytes that are not UTF-8 and control characters become \xNN.
+// What can be shown on a terminal: bytes that are not UTF-8, control characters, and characters that are not seen or
+// turn the direction of writing become \xNN.
 std::string printable(std::string_view text);
 
 // The beginning of a text, in one line of at most `limit` characters, for messages.

@@ -28,6 +28,13 @@ TEST(Utf8, ShowsWhatATerminalWouldObey) {
   EXPECT_EQ(printable("\xc2\x9b"), "\\xC2\\x9B");  // the escape of eight bits
 }
 
+TEST(Utf8, ShowsWhatNobodySees) {
+  EXPECT_EQ(printable("a\u200bb"), "a\\xE2\\x80\\x8Bb");                     // of no width
+  EXPECT_EQ(printable("\u202eb\u2069"), "\\xE2\\x80\\xAEb\\xE2\\x81\\xA9");  // the other way round
+  EXPECT_EQ(printable("\ufeff\u00ad"), "\\xEF\\xBB\\xBF\\xC2\\xAD");
+  EXPECT_EQ(printable("\u200a\u2010\u202f\u00a9\U0001f600"), "\u200a\u2010\u202f\u00a9\U0001f600");
+}
+
 TEST(Utf8, ShortensToOneLine) {
   EXPECT_EQ(shortened("one\ntwo"), "one\\ntwo");
   EXPECT_EQ(shortened("abcdef", 3), "abc...");

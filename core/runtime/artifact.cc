@@ -93,7 +93,9 @@ struct Opening {
     if (a->fd < 0) return io("opened");
     struct stat s;
     if (fstat(a->fd, &s)) return io("examined");
-    if (!S_ISREG(s.st_mode) || s.st_size <= 0) return corrupt("the artifact is no regular file, or empty");
+    if (!S_ISREG(s.st_mode))
+      return make_error(TN_ERROR_IO, "the artifact is no regular file", path, nullptr, nullptr, ret);
+    if (s.st_size <= 0) return corrupt("the artifact is empty");
     a->file_bytes = static_cast<size_t>(s.st_size);
     void* p = mmap(nullptr, a->file_bytes, PROT_READ, MAP_PRIVATE, a->fd, 0);
     if (p == MAP_FAILED) return io("mapped");

@@ -247,8 +247,8 @@ TEST(Artifact, RefusesFilesThatAreNone) {
   std::string folder = testing::TempDir();
   EXPECT_EQ(refusal([] { open_file("/no/such/file.so", Value()); }),
             "14 the artifact cannot be opened: No such file or directory");
-  EXPECT_EQ(refusal([&] { open_file(folder, Value()); }), "18 the artifact is no regular file, or empty");
-  EXPECT_EQ(refusal([] { open_bytes(""); }), "18 the artifact is no regular file, or empty");
+  EXPECT_EQ(refusal([&] { open_file(folder, Value()); }), "14 the artifact is no regular file");
+  EXPECT_EQ(refusal([] { open_bytes(""); }), "18 the artifact is empty");
   EXPECT_EQ(refusal([] { open_bytes("no ELF file"); }), "18 the artifact is no complete 64-bit ELF file");
   EXPECT_EQ(refusal([] { open_file("/proc/self/exe", Value()); }),
             "18 the file is no Tenon artifact: it has no seal or no index");

@@ -81,8 +81,9 @@ void write_private(const std::string& path, const std::string& text) {
   if (fd >= 0 && !written) ::unlink(path.c_str());  // a part of a key would be in the way of the next try
   if (!written)
     throw Error(TN_ERROR_IO, "cannot write the key: " + std::string(std::strerror(reason)), path,
-                reason == EEXIST ? "a key is never written over; give another name"
-                                 : "check the rights of the folder, and that it is there");
+                reason == EEXIST                       ? "a key is never written over; give another name"
+                : reason == ENOSPC || reason == EDQUOT ? "free some space, or write elsewhere"
+                                                       : "check the rights of the folder, and that it is there");
 }
 
 Value keygen(const Request& r) {

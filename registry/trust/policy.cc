@@ -84,8 +84,9 @@ class PolicyReader {
                                   bool (*accepts)(std::string_view)) {
     const Yaml* list = map.find(key);
     std::vector<std::string> out = r_.texts(map, key);
-    for (const std::string& text : out)
-      if (!accepts(text)) r_.complain(*list, "'" + std::string(key) + "' lists " + form + ", not '" + text + "'");
+    for (size_t i = 0; !out.empty() && i < list->items.size(); ++i)
+      if (const Yaml& item = list->items[i]; item.is_scalar() && !accepts(item.text))
+        r_.complain(item, "'" + std::string(key) + "' lists " + form + ", not '" + item.text + "'");
     return out;
   }
 
@@ -109,9 +110,11 @@ class PolicyReader {
     for (const Yaml& item : list.items) {
       if (!r_.map(item, "a vendor", {{"name", true}, {"keys", true}})) continue;
       Policy::Vendor v{r_.text(item, "name"), r_.texts(item, "keys")};
-      for (const std::string& key : v.keys)
-        if (!is_hex(key, 64))
-          r_.complain(item, "a key is 64 hex digits, not '" + key + "'", "it is the line 'public' of the key's file");
+      const Yaml* keys = item.find("keys");
+      for (size_t i = 0; !v.keys.empty() && i < keys->items.size(); ++i)
+        if (const Yaml& key = keys->items[i]; key.is_scalar() && !is_hex(key.text, 64))
+          r_.complain(key, "a key is 64 hex digits, not '" + key.text + "'",
+                      "it is the line 'public' of the key's file");
       p_.vendors.push_back(std::move(v));
     }
   }
@@ -128,7 +131,8 @@ class PolicyReader {
             r_.complain(*item.find(kind), "'" + value + "' is a pattern, and a denial names one folder or file",
                         "name the folder: what lies below it is denied too");
           if (!is_denied_thing(kind, value))
-            r_.complain(item, "'" + value + "' is no " + (std::string_view(kind) == "path" ? "absolute folder" : kind));
+            r_.complain(*item.find(kind),
+                        "'" + value + "' is no " + (std::string_view(kind) == "path" ? "absolute folder" : kind));
           p_.deny.push_back({kind, value, r_.text(item, "reason"), r_.where(item)});
           any = true;
         }
@@ -223,10 +227,11 @@ Policy read_policy_file(const Builder& b, const std::string& file) {
   }
 }
 
-// A link to nothing, or a folder that may not be searched, is not the same as no policy.
+// A link to nothing, or a folder that may not be searched, is not the same as no policy. Below what is no folder, such
+// as the home /dev/null of a service, there can be none.
 bool is_there(const std::string& file) {
   struct stat status;
-  return ::lstat(file.c_str(), &status) == 0 || errno != ENOENT;
+  return ::lstat(file.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 Policy read_policy(const Builder& b, const PolicyPlaces& places) {

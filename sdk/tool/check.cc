@@ -91,7 +91,7 @@ Run add_check(Command& app, std::shared_ptr<Common> common) {
         code = std::max(code, exit_code_of(e));
       }
       if (!common->json)
-        print_line(file + ": " +
+        print_line(shown(file) + ": " +
                    (complaints.empty()
                         ? "ok"
                         : std::to_string(complaints.size()) + " complaint" + (complaints.size() == 1 ? "" : "s")));

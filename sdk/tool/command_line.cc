@@ -1,6 +1,7 @@
 #include "command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <climits>
 
 #include "diag/suggest.h"
@@ -79,7 +80,13 @@ Option Command::add_option(const std::string& names, std::vector<std::string>& t
 }
 
 Option Command::add_option(const std::string& names, int& to, const std::string& help) {
-  return Option(app_->add_option(names, to, help));
+  auto problem = [](const std::string& text) {
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool right = error == std::errc() && end == text.data() + text.size();
+    return right ? std::string() : "'" + text + "' is not a whole number";
+  };
+  return Option(app_->add_option(names, to, help)->check(CLI::Validator(problem, "")));
 }
 
 Option Command::add_option(const std::string& names, double& to, const std::string& help) {

@@ -6,6 +6,7 @@
 
 #include "compile_lock.h"
 #include "diag/files.h"
+#include "diag/render.h"
 #include "lock_file.h"
 
 namespace tenon::tool {
@@ -88,7 +89,7 @@ int compile(CompileArgs a, const Common& common) {
     print_json(with_check(
         Json{{"output", output}, {"bytes", bytes}, {"milliseconds", ms}, {"passes", to_json(result.records)}}, result));
   else
-    std::printf("%s: %lld bytes, compiled in %.0f ms\n", output.c_str(), static_cast<long long>(bytes), ms);
+    std::printf("%s: %lld bytes, compiled in %.0f ms\n", shown(output).c_str(), static_cast<long long>(bytes), ms);
   return kOk;
 }
 

@@ -96,10 +96,9 @@ std::string CompileLock::text(const CompilerSession& session, const PassOptions&
   std::vector<Value> disabled, others;
   for (const std::string& pass : passes.disable) disabled.push_back(b.string(pass));
   // What took part before the state that the run went on from.
-  std::filesystem::path dumped = std::filesystem::path(passes.start_from).parent_path() / kDumpedLock;
-  if (!passes.start_from.empty() && std::filesystem::is_regular_file(passes.start_from) &&
-      std::filesystem::is_regular_file(dumped)) {
-    Map read = session.read_lock(read_file(dumped.string()), dumped.string(), Value());
+  const std::string dumped = (std::filesystem::path(passes.start_from).parent_path() / kDumpedLock).string();
+  if (!passes.start_from.empty() && is_regular_file(passes.start_from) && is_regular_file(dumped)) {
+    Map read = session.read_lock(read_file(dumped), dumped, Value());
     Json lock = to_json(*read.find("lock"));
     std::set<std::string> installed;
     Json all = to_json(session.plugins());

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diag/files.h"
+#include "diag/render.h"
 #include "diag/suggest.h"
 #include "tool.h"
 
@@ -133,7 +134,8 @@ int new_plugin(const NewArgs& a, const Common& common) {
     replace_all(text, "@LANGUAGE@", c ? "C" : "CXX");
     return text;
   };
-  if (fs::exists(to))
+  std::error_code ignored;  // making the folder says what is wrong with its name
+  if (fs::exists(to, ignored))
     throw Error(TN_ERROR_DUPLICATE, "cannot make the plugin: '" + to.string() + "' exists already", {},
                 "name another folder with --output");
   Json files = Json::array();
@@ -160,7 +162,7 @@ int new_plugin(const NewArgs& a, const Common& common) {
   }
   const std::string f = shell_word(to.string()), build = shell_word((to / "build").string()),
                     prefix = shell_word(templates().parent_path().parent_path().parent_path().string());
-  std::printf("%s is %s %s plugin of %zu lines, with tests. To build and test it:\n", to.string().c_str(),
+  std::printf("%s is %s %s plugin of %zu lines, with tests. To build and test it:\n", shown(to.string()).c_str(),
               std::string("aeiou").find(kind.folder[0]) == std::string::npos ? "a" : "an", kind.folder, lines);
   std::printf("  cmake -S %s -B %s -DCMAKE_PREFIX_PATH=%s\n", f.c_str(), build.c_str(), prefix.c_str());
   std::printf("  cmake --build %s\n  ctest --test-dir %s --output-on-failure\n", build.c_str(), build.c_str());

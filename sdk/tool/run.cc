@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diag/files.h"
+#include "diag/suggest.h"
 #include "entry.h"
 #include "npy.h"
 #include "passes.h"
@@ -127,6 +128,20 @@ void refuse_what_is_for_others(const RunArgs& a) {
                      "leave it out, or run the model");
 }
 
+// `known`: what the artifact has code for. A name that it does not have would place nothing.
+void refuse_unknown_devices(const Builder::Entries& given, const Map& known, const std::string& file) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const Map::Entry& e : known) {
+    names.emplace_back(e.key());
+    list += (list.empty() ? "its devices are: " : ", ") + names.back();
+  }
+  for (const auto& [name, device] : given)
+    if (!known.find(name))
+      throw UsageError("'" + file + "' has nothing for a device '" + name + "'",
+                       did_you_mean(name, names, list.empty() ? "all of it runs on the host" : list));
+}
+
 // A module goes through the pipeline and an executor; an artifact is opened.
 Loaded load(const CompilerSession& session, const RunArgs& a, const Common& common) {
   const Builder& b = session.builder();
@@ -141,6 +156,7 @@ Loaded load(const CompilerSession& session, const RunArgs& a, const Common& comm
       devices.emplace_back(text.substr(0, at), b.string(text.substr(at + 1)));
     }
     Map parts = session.instantiate(a.module, Value(b.map({{"devices", Value(b.map(devices))}})));
+    refuse_unknown_devices(devices, parts.find("devices")->ref<Map>(), a.module);
     return {find_artifact_entry(session, parts.find("index")->ref<Map>(), a.entry), parts.find("functions")->ref<Map>(),
             b.array({})};
   }

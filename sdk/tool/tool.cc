@@ -72,8 +72,9 @@ std::unique_ptr<CompilerSession> Common::open() const {
   const TnCompiler* compiler = tn_compiler();
   Builder b(compiler->runtime, nullptr);
   Builder::Entries options;
+  std::error_code ignored;  // what cannot be looked at, such as a name that is too long, is not there
   for (const std::string& dir : plugin_dirs)
-    if (!std::filesystem::is_directory(dir))
+    if (!std::filesystem::is_directory(dir, ignored))
       throw Error(TN_ERROR_IO, "there is no such folder of plugins", dir, "--plugin-dir names a folder that is there");
   for (const std::string& line : use)
     if (size_t equals = line.find('='); equals == std::string::npos || equals == 0 || equals + 1 == line.size())

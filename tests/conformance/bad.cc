@@ -171,6 +171,7 @@ static int run_function(void* instance, const TnContext*, const char* pass, cons
   auto* self = (TnInstance*)instance;
   int status;
   if (misbehave(instance, function, &status, ret)) return status;
+  if (fault("lacks-pass")) return self->runtime->error(TN_ERROR_NOT_FOUND, "no such pass", "", "", nullptr, ret);
   if (strcmp(pass, "fold-add-zero") != 0) return refuse(instance, "there is no such pass", ret);
   if (function->kind != TN_KIND_tir_PrimFunc) {
     if (fault("crash-on-other-kind")) abort();

@@ -34,10 +34,20 @@ def complaints(source: pathlib.Path, docs: pathlib.Path):
     return found + [f"index.md does not list {p.name}" for p in pages if p.name not in listed | {"index.md"}]
 
 
+def dead_in_installation(sdk: pathlib.Path):
+    pages = sorted((sdk / "share").rglob("*.md"))
+    return [f"{page.relative_to(sdk)}: there is no {target}" for page in pages for target, _ in LINK.findall(page.read_text())
+            if target and not (page.parent / target).exists()]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=pathlib.Path, required=True)
-    source = parser.parse_args().source.resolve()
+    parser.add_argument("--sdk", type=pathlib.Path, help="an installation, whose pages are looked at instead")
+    args = parser.parse_args()
+    source = args.source.resolve()
+    if args.sdk:
+        sys.exit("\n".join(dead_in_installation(args.sdk)) or 0)
     docs = source / "sdk/docs"
     if wrong := complaints(source, docs):
         sys.exit("\n".join(wrong))

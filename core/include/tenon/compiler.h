@@ -136,7 +136,8 @@ typedef struct TnCompiler {
   /* Makes the call that a reproducer's folder holds, in another process: fails as it failed then, or gives a map
    * {plugin, what, error: the text of then}: it fails no more. */
   int (*replay)(TnSession* session, const char* folder, TnValue* ret);
-  /* For a handler of signals that end the process: what was running is charged at the next start. Safe in one. */
+  /* For a handler of signals that end the process: what was running is charged at the next start, and files that
+   * were being written are removed. Safe in one. */
   void (*note_signal)(int number);
   /* What the validation layer found since the last call: an array of maps {rule, plugin, during, message}; empty without the
    * layer. With `finish` not 0 the instances of all plugins are destroyed before, so that what they left behind is among

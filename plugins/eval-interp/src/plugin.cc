@@ -16,6 +16,8 @@ struct EvalInterp : PluginInstance {
 
 int64_t limit_of(const Map& options, std::string_view name) {
   const Value* v = options.find(name);
+  if (v && v->is_int() && v->as_int() < 0)
+    throw Error(TN_ERROR_ARGUMENT, std::string(name) + " is at least 0, not " + std::to_string(v->as_int()));
   return v && v->is_int() && v->as_int() > 0 ? v->as_int() : INT64_MAX;
 }
 

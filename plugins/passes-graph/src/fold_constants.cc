@@ -129,6 +129,9 @@ class Folder {
 }  // namespace
 
 Value fold_constants(PassesGraph& self, const PassArgs& args, const Node& module) {
+  // For the executor 0 means no limit, and a pass must end.
+  if (args.number("max_steps") < 1 || args.number("max_bytes") < 1)
+    throw Error(TN_ERROR_ARGUMENT, "max_steps and max_bytes are at least 1");
   const Builder& b = self.builder();
   auto& m = module.to<ir::Module>();
   Builder::Entries functions = Builder::entries(m.functions());

@@ -29,7 +29,10 @@ class Fuser {
         module_(module.to<ir::Module>()),
         ops_(self.ops),
         analysis_(b_, &self.service<TnHostArith>().required(), self.ops),
-        max_operators_(static_cast<size_t>(std::max<int64_t>(args.number("max_operators"), 1))) {}
+        max_operators_(static_cast<size_t>(args.number("max_operators"))) {
+    if (const int64_t given = args.number("max_operators"); given < 1)
+      throw Error(TN_ERROR_ARGUMENT, "max_operators is at least 1, not " + std::to_string(given));
+  }
 
   Value run() {
     functions_ = Builder::entries(module_.functions());

@@ -9,7 +9,9 @@ namespace {
 
 class Unroll : public Rewriter {
  public:
-  Unroll(const Builder& b, int64_t max_extent) : Rewriter(b), max_extent_(max_extent) {}
+  Unroll(const Builder& b, int64_t max_extent) : Rewriter(b), max_extent_(max_extent) {
+    if (max_extent < 0) throw Error(TN_ERROR_ARGUMENT, "max_extent is at least 0, not " + std::to_string(max_extent));
+  }
 
  protected:
   Node visit(const Node& n) override {

@@ -189,7 +189,9 @@ class Body : public Rewriter {
 
 class Vectorize : public Rewriter {
  public:
-  Vectorize(const Builder& b, const PassArgs& args) : Rewriter(b), args_(args), max_lanes_(args.number("max_lanes")) {}
+  Vectorize(const Builder& b, const PassArgs& args) : Rewriter(b), args_(args), max_lanes_(args.number("max_lanes")) {
+    if (max_lanes_ < 1) throw Error(TN_ERROR_ARGUMENT, "max_lanes is at least 1, not " + std::to_string(max_lanes_));
+  }
 
  protected:
   Node visit(const Node& n) override {

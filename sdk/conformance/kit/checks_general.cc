@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <tenon/ext/pass.h>
 
 #include <clocale>
 #include <cstdlib>
@@ -84,6 +85,32 @@ uint32_t references(const Value& v) {
 
 }  // namespace
 
+namespace {
+
+// What a library answers for a pass that it does not have, it answers whatever it is given.
+void check_pass_names(const Subject& s, Findings& f, Instance& i) {
+  const auto* t = i.table<TnPass>(TN_PASS);
+  const Node number = s.b().imm(1);
+  for (const Value& row : s.list("passes")) {
+    const std::string name = text_of(row.ref<Map>(), "name");
+    f.at("the pass " + name);
+    Value options(default_options(s.b(), row.ref<Map>().find("options")));
+    try {
+      call_slot([&](TnValue* ret) {
+        if (text_of(row.ref<Map>(), "level") == "module")
+          return need(t, &TnPass::run_module, "run_module")(i.self(TN_PASS), i.context(Node()), name.c_str(),
+                                                            number.get(), options.ptr(), ret);
+        return need(t, &TnPass::run_function, "run_function")(i.self(TN_PASS), i.context(Node()), name.c_str(), "main",
+                                                              number.get(), options.ptr(), ret);
+      });
+    } catch (const Error& e) {
+      if (e.code == TN_ERROR_NOT_FOUND) f.fail("E2", "the manifest lists it, and the library answers: " + e.message);
+    }
+  }
+}
+
+}  // namespace
+
 void check_manifest(const Subject& s, Findings& f) {
   f.at("its manifest and its table");
   const TnPlugin* t = s.table();
@@ -112,6 +139,7 @@ void check_manifest(const Subject& s, Findings& f) {
     const std::string newer = id.substr(0, id.find('/')) + "/999";
     if (t->capability(i.self(), newer.c_str())) f.fail("E2", "it answers for " + newer + ", which nobody has defined");
   }
+  if (s.provides(TN_PASS)) check_pass_names(s, f, i);
   f.at("capabilities that it does not have");
   for (const char* id : {"", "tenon.no-such-capability/1", "tenon.pas", "/", "tenon.pass/"})
     if (t->capability(i.self(), id)) f.fail("E2", "it answers for '" + std::string(id) + "'");

@@ -172,8 +172,10 @@ Report run_kit(const Options& given) {
   if (access(subject.library().c_str(), F_OK) != 0)
     throw Error(TN_ERROR_NOT_FOUND, "the library of '" + subject.id() + "' is not beside its manifest",
                 subject.library(),
-                "build it, and give the folder of both that the build makes, such as " + folder +
-                    "/build/lib/tenon/plugins/" + subject.id());
+                folder.ends_with("/lib/tenon/plugins/" + subject.id())
+                    ? "build it again; its manifest names the file under 'library'"
+                    : "build it, and give the folder of both that the build makes, such as " + folder +
+                          "/build/lib/tenon/plugins/" + subject.id());
   struct stat status;
   if (stat(subject.library().c_str(), &status) == 0 && !S_ISREG(status.st_mode))  // the loader might wait for it
     throw Error(TN_ERROR_CORRUPT, "the library of '" + subject.id() + "' is not a regular file", subject.library(),
