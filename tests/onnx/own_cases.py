@@ -115,6 +115,21 @@ def layers():
     case("Dropout that trains", [node("Dropout", "x ratio training")], {"x": a}, r"training mode \('training'\)", training)
 
 
+def attributes():
+    x = numbers(2, 3)
+    one("an attribute that the operator has not", "Softmax", [x], "it has no attribute 'axes' in opset 17", axes=0)
+    one("an attribute of an operator that has none", "Relu", [x], "it has no attribute 'slope' in opset 17", slope=0.5)
+    one("bounds are attributes before opset 11", "Clip", [x], np.clip(x, -0.5, 0.5), 10, min=-0.5, max=0.5)
+    one("and not since", "Clip", [x], "it has no attribute 'max' in opset 11", 11, min=-0.5, max=0.5)
+    one("an axis of broadcasting since opset 7", "Add", [x, numbers(2)], "it has no attribute 'axis' in opset 7", 7, axis=0)
+    one("Concat without its axis", "Concat", [x, x], "it names no axis")
+    one("a remainder of fractions", "Mod", [x, abs(x)], "of floating-point numbers it needs fmod=1")
+    pick = [helper.make_node("Shape", ["x"], ["s"]), node("Gather", "s at")]
+    case("an element that a shape has not", pick, {"x": x}, "the index -3 is outside of 2 elements", {"at": np.int64([-3])})
+    whole = [helper.make_node("Cast", ["x"], ["z"], to=7), node("Relu", "z")]
+    case("an output declared as float32", whole, {"x": x}, "'y' is computed as int64, and the model declares element type 1")
+
+
 def wrapped_power(x, y, dtype):
     """x ** y in whole numbers, kept to the bits of the dtype."""
     bits = np.iinfo(dtype).bits
@@ -267,7 +282,7 @@ def main():
     arguments.add_argument("tenon", type=lambda p: str(pathlib.Path(p).resolve()))
     arguments.add_argument("--filter", default="")
     a = arguments.parse_args()
-    for group in (old_broadcasting, old_operators, pooling, reductions, layers, powers, shapes, small_inputs, long_sums, names):
+    for group in (old_broadcasting, old_operators, pooling, reductions, layers, attributes, powers, shapes, small_inputs, long_sums, names):
         group()
     chosen = [item for item in CASES if re.search(a.filter, item[0])]
     wrong = 0

@@ -95,6 +95,8 @@ void power(Importer& m) {
 
 void modulo(Importer& m) {
   if (m.attr_int("fmod", 0)) m.refuse(TN_ERROR_UNSUPPORTED, "fmod=1 is not supported");
+  if (is_floating(m.dtype(m.input(0))))
+    m.refuse(TN_ERROR_TYPE, "of floating-point numbers it needs fmod=1, which is not supported");
   binary(m, "relax.floor_mod");
 }
 
@@ -179,21 +181,21 @@ constexpr const char *kRelu = "relax.nn.relu", *kSigmoid = "relax.sigmoid", *kTa
 
 const std::vector<Converter>& elementwise_converters() {
   static const std::vector<Converter> rows = {
-      {"Add", add, 2},
-      {"Sub", subtract, 2},
-      {"Mul", multiply, 2},
-      {"Div", divide, 2},
-      {"Pow", power, 2},
-      {"Mod", modulo, 2},
+      {"Add", add, 2, "axis<7 broadcast<7"},
+      {"Sub", subtract, 2, "axis<7 broadcast<7"},
+      {"Mul", multiply, 2, "axis<7 broadcast<7"},
+      {"Div", divide, 2, "axis<7 broadcast<7"},
+      {"Pow", power, 2, "axis<7 broadcast<7"},
+      {"Mod", modulo, 2, "fmod"},
       {"Sum", sum, kAnyNumber},
       {"Mean", mean, kAnyNumber},
       {"Max", maximum, kAnyNumber},
       {"Min", minimum, kAnyNumber},
-      {"And", logical_and, 2},
-      {"Or", logical_or, 2},
-      {"Equal", equal, 2},
-      {"Greater", greater, 2},
-      {"Less", less, 2},
+      {"And", logical_and, 2, "axis<7 broadcast<7"},
+      {"Or", logical_or, 2, "axis<7 broadcast<7"},
+      {"Equal", equal, 2, "axis<7 broadcast<7"},
+      {"Greater", greater, 2, "axis<7 broadcast<7"},
+      {"Less", less, 2, "axis<7 broadcast<7"},
       {"GreaterOrEqual", greater_or_equal, 2},
       {"LessOrEqual", less_or_equal, 2},
       {"Where", where, 3},
@@ -213,11 +215,11 @@ const std::vector<Converter>& elementwise_converters() {
       {"Sin", unary<kSin>},
       {"Cos", unary<kCos>},
       {"Reciprocal", reciprocal},
-      {"LeakyRelu", leaky_relu},
-      {"Clip", clip, 3},
+      {"LeakyRelu", leaky_relu, 1, "alpha"},
+      {"Clip", clip, 3, "max<11 min<11"},
       {"Identity", identity},
-      {"Dropout", dropout, 3},
-      {"Cast", cast},
+      {"Dropout", dropout, 3, "is_test ratio seed"},
+      {"Cast", cast, 1, "to"},
   };
   return rows;
 }

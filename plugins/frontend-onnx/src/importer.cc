@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 namespace tenon::onnx {
 namespace {
@@ -433,6 +434,23 @@ Node Importer::given_constant(const ValueInfo& info, const Node& param) {
   return constant_of(reinterpret_cast<const TnConstant*>(c.raw().as.object), t.dtype, dims);
 }
 
+// An attribute that a converter does not know would be ignored, and the numbers might be wrong.
+void Importer::check_attributes(const Converter& row) const {
+  std::set<std::string> names;
+  std::istringstream words(row.attributes);
+  for (std::string word; words >> word;) {
+    const size_t end = word.find('<');
+    if (end == std::string::npos || opset_ < std::stoll(word.substr(end + 1))) names.insert(word.substr(0, end));
+  }
+  if (opset_ < 6) names.insert("consumed_inputs");  // a hint for memory
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  for (const auto& [name, value] : node_->attributes)
+    if (!names.count(name))
+      refuse(TN_ERROR_ARGUMENT, "it has no attribute '" + shown(name) + "' in opset " + std::to_string(opset_),
+             list.empty() ? "it has no attributes" : "its attributes are " + list);
+}
+
 void Importer::convert(const OnnxNode& n) {
   node_ = &n;
   auto opset = model_.opsets.find(n.domain == "ai.onnx" ? "" : n.domain);
@@ -464,6 +482,7 @@ void Importer::convert(const OnnxNode& n) {
         if (n.inputs.size() > row.most)
           refuse(TN_ERROR_ARGUMENT, "it has " + std::to_string(n.inputs.size()) + " inputs: at most " +
                                         std::to_string(row.most) + " are possible");
+        check_attributes(row);
         return row.convert(*this);
       }
   if (convert_elsewhere(n)) return;
@@ -507,6 +526,11 @@ Value Importer::run() {
       results.push_back(constant(*initializers_[info.name]));
     else
       throw Error(TN_ERROR_CORRUPT, "the output '" + info.name + "' is computed by no node", source_->name);
+    if (info.type && !same_dtype(dtype_of(info.type), dtype(results.back())))
+      throw Error(TN_ERROR_TYPE,
+                  "the output '" + shown(info.name) + "' is computed as " + dtype_text(dtype(results.back())) +
+                      ", and the model declares element type " + std::to_string(info.type),
+                  source_->name);
   }
   if (results.empty()) throw Error(TN_ERROR_CORRUPT, "the model has no outputs", source_->name);
   Node result = results.size() == 1 ? results[0] : tuple(results);

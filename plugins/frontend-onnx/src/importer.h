@@ -28,7 +28,8 @@ using Convert = void (*)(Importer&);
 struct Converter {
   const char* op;
   Convert convert;
-  size_t most = 1;  // inputs
+  size_t most = 1;              // inputs
+  const char* attributes = "";  // by their names; "axis<7" was one before opset 7
 };
 constexpr size_t kAnyNumber = SIZE_MAX;
 
@@ -99,6 +100,7 @@ class Importer {
 
  private:
   void convert(const OnnxNode& n);
+  void check_attributes(const Converter& row) const;
   // Whether a plugin converted the node (foreign.cc).
   bool convert_elsewhere(const OnnxNode& n);
   Value attribute_value(const std::string& name, const Attribute& a);
