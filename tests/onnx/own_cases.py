@@ -194,6 +194,18 @@ def shapes():
     case("what is no shape, gathered", [node("Gather", "x at")], {"x": x}, "'x' is neither", {"at": np.int64([0])})
     case("an element of int32 stays one", [helper.make_node("Gather", ["c", "at"], ["g"]), node("Add", "x g")],
          {"x": np.int32([1])}, np.int32([31]), {"c": np.int32([20, 30]), "at": np.int32(1)})
+    grown = [helper.make_node("Shape", ["x"], ["s0"])]
+    for k in range(60):
+        grown += [helper.make_node("Div", [f"s{k}", "two"], [f"h{k}"]), helper.make_node("Add", [f"s{k}", f"h{k}"], [f"s{k + 1}"])]
+    case("a size that doubles its expression sixty times", [*grown, node("Expand", "one s60")], {"x": numbers(3)},
+         "a size that is computed from others in more than 4096 steps", {"two": np.int64([2]), "one": np.ones(1, np.float32)},
+         shapes={"x": ["n"]})
+    grown = [helper.make_node("Identity", ["x"], ["t0"])]
+    for k in range(60):
+        grown += [helper.make_node("MaxPool", [f"t{k}"], [f"p{k}"], kernel_shape=[2], strides=[2]),
+                  helper.make_node("Concat", [f"t{k}", f"p{k}"], [f"t{k + 1}"], axis=2)]
+    case("and one of a tensor", [*grown, node("Relu", "t60")], {"x": numbers(1, 1, 3)},
+         "its result has a size that is computed from others", shapes={"x": [1, 1, "n"]})
     case("a size divided by zero", half, {"x": x}, "a shape is divided by zero",
          {"two": np.int64([0, 2]), "one": np.ones((1, 1), np.float32)})
     case("an integer that no double holds", [helper.make_node("Constant", [], ["c"], value_int=2**53 + 1),

@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kOldestOpset = 1, kNewestOpset = 17;
 constexpr size_t kHighestRank = 64;                    // as tensors at run time
 constexpr uint64_t kMostElements = uint64_t{1} << 48;  // of one tensor
+constexpr size_t kMostPlaces = 4096;                   // in the expression of one size
 
 template <class T, class From>
 std::vector<T> converted(const std::vector<From>& from) {
@@ -166,6 +167,7 @@ void Importer::check_size(const std::vector<Node>& shape, const std::string& wha
   uint64_t elements = 1;
   for (const Node& d : shape) {
     auto* n = d.as<ir::IntImm>();
+    if (!n) check_places(d, what);
     if (!n || n->value() == 0) continue;
     if (n->value() < 0 || __builtin_mul_overflow(elements, static_cast<uint64_t>(n->value()), &elements) ||
         elements > kMostElements)
@@ -173,6 +175,17 @@ void Importer::check_size(const std::vector<Node>& shape, const std::string& wha
                   what + " has a dimension of " + std::to_string(n->value()) + " and in all more than 2^48 elements",
                   source_->name);
   }
+}
+
+// A size that is computed from itself several times, again and again, is longer than any program for it.
+void Importer::check_places(const Node& size, const std::string& what) const {
+  size_t places = 0;
+  auto enter = [&](const Node&) { return ++places <= kMostPlaces; };
+  b.walk(Value(size), enter, [](const Node&) {});
+  if (places > kMostPlaces)
+    throw Error(TN_ERROR_LIMIT,
+                what + " has a size that is computed from others in more than " + std::to_string(kMostPlaces) + " steps",
+                source_->name);
 }
 
 void Importer::require_equal(const Node& x, const Node& y) {
@@ -346,6 +359,7 @@ void Importer::set_known(const Node& value, std::vector<Node> elements) {
     const auto* n = e.as<ir::IntImm>();
     if (!n) {
       if (!is_signed || t.bits < 32) return;  // sizes are taken to fit into int32
+      check_places(e, node_text() + ": its result");
       continue;
     }
     const uint64_t top = static_cast<uint64_t>(n->value()) << unused;

@@ -105,6 +105,7 @@ class Importer {
   bool convert_elsewhere(const OnnxNode& n);
   Value attribute_value(const std::string& name, const Attribute& a);
   void check_size(const std::vector<Node>& shape, const std::string& what) const;
+  void check_places(const Node& size, const std::string& what) const;
   Node constant(const TensorData& t);
   Node constant_of(const TnConstant* bytes, DLDataType dtype, const std::vector<int64_t>& dims);
   Node constant_from(const void* data, DLDataType dtype, const std::vector<int64_t>& dims);
