@@ -210,6 +210,9 @@ def shapes():
          {"two": np.int64([0, 2]), "one": np.ones((1, 1), np.float32)})
     case("an integer that no double holds", [helper.make_node("Constant", [], ["c"], value_int=2**53 + 1),
                                              node("Add", "x c")], {"x": np.int64([0])}, np.int64([2**53 + 1]))
+    many = helper.make_tensor("c", 1, [1 << 22], np.ones(1 << 22, np.float32))
+    case("four million fractions that are no raw data", [helper.make_node("Constant", [], ["c"], value=many), node("Add", "x c")],
+         {"x": numbers(1) * 0}, np.ones(1 << 22, np.float32))
     case("a list of numbers", [helper.make_node("Constant", [], ["c"], value_floats=[1.0, 2.5]), node("Add", "x c")],
          {"x": np.zeros(2, np.float32)}, np.float32([1, 2.5]))
 
