@@ -115,6 +115,21 @@ def layers():
     case("Dropout that trains", [node("Dropout", "x ratio training")], {"x": a}, r"training mode \('training'\)", training)
 
 
+def attributes():
+    x = numbers(2, 3)
+    one("an attribute that the operator has not", "Softmax", [x], "it has no attribute 'axes' in opset 17", axes=0)
+    one("an attribute of an operator that has none", "Relu", [x], "it has no attribute 'slope' in opset 17", slope=0.5)
+    one("bounds are attributes before opset 11", "Clip", [x], np.clip(x, -0.5, 0.5), 10, min=-0.5, max=0.5)
+    one("and not since", "Clip", [x], "it has no attribute 'max' in opset 11", 11, min=-0.5, max=0.5)
+    one("an axis of broadcasting since opset 7", "Add", [x, numbers(2)], "it has no attribute 'axis' in opset 7", 7, axis=0)
+    one("Concat without its axis", "Concat", [x, x], "it names no axis")
+    one("a remainder of fractions", "Mod", [x, abs(x)], "of floating-point numbers it needs fmod=1")
+    pick = [helper.make_node("Shape", ["x"], ["s"]), node("Gather", "s at")]
+    case("an element that a shape has not", pick, {"x": x}, "the index -3 is outside of 2 elements", {"at": np.int64([-3])})
+    whole = [helper.make_node("Cast", ["x"], ["z"], to=7), node("Relu", "z")]
+    case("an output declared as float32", whole, {"x": x}, "'y' is computed as int64, and the model declares element type 1")
+
+
 def wrapped_power(x, y, dtype):
     """x ** y in whole numbers, kept to the bits of the dtype."""
     bits = np.iinfo(dtype).bits
@@ -179,10 +194,25 @@ def shapes():
     case("what is no shape, gathered", [node("Gather", "x at")], {"x": x}, "'x' is neither", {"at": np.int64([0])})
     case("an element of int32 stays one", [helper.make_node("Gather", ["c", "at"], ["g"]), node("Add", "x g")],
          {"x": np.int32([1])}, np.int32([31]), {"c": np.int32([20, 30]), "at": np.int32(1)})
+    grown = [helper.make_node("Shape", ["x"], ["s0"])]
+    for k in range(60):
+        grown += [helper.make_node("Div", [f"s{k}", "two"], [f"h{k}"]), helper.make_node("Add", [f"s{k}", f"h{k}"], [f"s{k + 1}"])]
+    case("a size that doubles its expression sixty times", [*grown, node("Expand", "one s60")], {"x": numbers(3)},
+         "a size that is computed from others in more than 4096 steps", {"two": np.int64([2]), "one": np.ones(1, np.float32)},
+         shapes={"x": ["n"]})
+    grown = [helper.make_node("Identity", ["x"], ["t0"])]
+    for k in range(60):
+        grown += [helper.make_node("MaxPool", [f"t{k}"], [f"p{k}"], kernel_shape=[2], strides=[2]),
+                  helper.make_node("Concat", [f"t{k}", f"p{k}"], [f"t{k + 1}"], axis=2)]
+    case("and one of a tensor", [*grown, node("Relu", "t60")], {"x": numbers(1, 1, 3)},
+         "its result has a size that is computed from others", shapes={"x": [1, 1, "n"]})
     case("a size divided by zero", half, {"x": x}, "a shape is divided by zero",
          {"two": np.int64([0, 2]), "one": np.ones((1, 1), np.float32)})
     case("an integer that no double holds", [helper.make_node("Constant", [], ["c"], value_int=2**53 + 1),
                                              node("Add", "x c")], {"x": np.int64([0])}, np.int64([2**53 + 1]))
+    many = helper.make_tensor("c", 1, [1 << 22], np.ones(1 << 22, np.float32))
+    case("four million fractions that are no raw data", [helper.make_node("Constant", [], ["c"], value=many), node("Add", "x c")],
+         {"x": numbers(1) * 0}, np.ones(1 << 22, np.float32))
     case("a list of numbers", [helper.make_node("Constant", [], ["c"], value_floats=[1.0, 2.5]), node("Add", "x c")],
          {"x": np.zeros(2, np.float32)}, np.float32([1, 2.5]))
 
@@ -284,7 +314,8 @@ def main():
     arguments.add_argument("tenon", type=lambda p: str(pathlib.Path(p).resolve()))
     arguments.add_argument("--filter", default="")
     a = arguments.parse_args()
-    for group in (old_broadcasting, old_operators, pooling, reductions, layers, powers, shapes, small_inputs, new_operators, long_sums, names):
+    for group in (old_broadcasting, old_operators, pooling, reductions, layers, attributes, powers, shapes, small_inputs,
+                  new_operators, long_sums, names):
         group()
     chosen = [item for item in CASES if re.search(a.filter, item[0])]
     wrong = 0

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 namespace tenon::onnx {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr int64_t kOldestOpset = 1, kNewestOpset = 28;
 constexpr size_t kHighestRank = 64;                    // as tensors at run time
 constexpr uint64_t kMostElements = uint64_t{1} << 48;  // of one tensor
+constexpr size_t kMostPlaces = 4096;                   // in the expression of one size
 
 template <class T, class From>
 std::vector<T> converted(const std::vector<From>& from) {
@@ -165,6 +167,7 @@ void Importer::check_size(const std::vector<Node>& shape, const std::string& wha
   uint64_t elements = 1;
   for (const Node& d : shape) {
     auto* n = d.as<ir::IntImm>();
+    if (!n) check_places(d, what);
     if (!n || n->value() == 0) continue;
     if (n->value() < 0 || __builtin_mul_overflow(elements, static_cast<uint64_t>(n->value()), &elements) ||
         elements > kMostElements)
@@ -172,6 +175,17 @@ void Importer::check_size(const std::vector<Node>& shape, const std::string& wha
                   what + " has a dimension of " + std::to_string(n->value()) + " and in all more than 2^48 elements",
                   source_->name);
   }
+}
+
+// A size that is computed from itself several times, again and again, is longer than any program for it.
+void Importer::check_places(const Node& size, const std::string& what) const {
+  size_t places = 0;
+  auto enter = [&](const Node&) { return ++places <= kMostPlaces; };
+  b.walk(Value(size), enter, [](const Node&) {});
+  if (places > kMostPlaces)
+    throw Error(TN_ERROR_LIMIT,
+                what + " has a size that is computed from others in more than " + std::to_string(kMostPlaces) + " steps",
+                source_->name);
 }
 
 void Importer::require_equal(const Node& x, const Node& y) {
@@ -345,6 +359,7 @@ void Importer::set_known(const Node& value, std::vector<Node> elements) {
     const auto* n = e.as<ir::IntImm>();
     if (!n) {
       if (!is_signed || t.bits < 32) return;  // sizes are taken to fit into int32
+      check_places(e, node_text() + ": its result");
       continue;
     }
     const uint64_t top = static_cast<uint64_t>(n->value()) << unused;
@@ -433,6 +448,23 @@ Node Importer::given_constant(const ValueInfo& info, const Node& param) {
   return constant_of(reinterpret_cast<const TnConstant*>(c.raw().as.object), t.dtype, dims);
 }
 
+// An attribute that a converter does not know would be ignored, and the numbers might be wrong.
+void Importer::check_attributes(const Converter& row) const {
+  std::set<std::string> names;
+  std::istringstream words(row.attributes);
+  for (std::string word; words >> word;) {
+    const size_t end = word.find('<');
+    if (end == std::string::npos || opset_ < std::stoll(word.substr(end + 1))) names.insert(word.substr(0, end));
+  }
+  if (opset_ < 6) names.insert("consumed_inputs");  // a hint for memory
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  for (const auto& [name, value] : node_->attributes)
+    if (!names.count(name))
+      refuse(TN_ERROR_ARGUMENT, "it has no attribute '" + shown(name) + "' in opset " + std::to_string(opset_),
+             list.empty() ? "it has no attributes" : "its attributes are " + list);
+}
+
 void Importer::convert(const OnnxNode& n) {
   node_ = &n;
   auto opset = model_.opsets.find(n.domain == "ai.onnx" ? "" : n.domain);
@@ -464,6 +496,7 @@ void Importer::convert(const OnnxNode& n) {
         if (n.inputs.size() > row.most)
           refuse(TN_ERROR_ARGUMENT, "it has " + std::to_string(n.inputs.size()) + " inputs: at most " +
                                         std::to_string(row.most) + " are possible");
+        check_attributes(row);
         return row.convert(*this);
       }
   if (convert_elsewhere(n)) return;
@@ -507,6 +540,11 @@ Value Importer::run() {
       results.push_back(constant(*initializers_[info.name]));
     else
       throw Error(TN_ERROR_CORRUPT, "the output '" + info.name + "' is computed by no node", source_->name);
+    if (info.type && !same_dtype(dtype_of(info.type), dtype(results.back())))
+      throw Error(TN_ERROR_TYPE,
+                  "the output '" + shown(info.name) + "' is computed as " + dtype_text(dtype(results.back())) +
+                      ", and the model declares element type " + std::to_string(info.type),
+                  source_->name);
   }
   if (results.empty()) throw Error(TN_ERROR_CORRUPT, "the model has no outputs", source_->name);
   Node result = results.size() == 1 ? results[0] : tuple(results);

@@ -28,7 +28,8 @@ using Convert = void (*)(Importer&);
 struct Converter {
   const char* op;
   Convert convert;
-  size_t most = 1;  // inputs
+  size_t most = 1;              // inputs
+  const char* attributes = "";  // by their names; "axis<7" was one before opset 7
 };
 constexpr size_t kAnyNumber = SIZE_MAX;
 
@@ -99,10 +100,12 @@ class Importer {
 
  private:
   void convert(const OnnxNode& n);
+  void check_attributes(const Converter& row) const;
   // Whether a plugin converted the node (foreign.cc).
   bool convert_elsewhere(const OnnxNode& n);
   Value attribute_value(const std::string& name, const Attribute& a);
   void check_size(const std::vector<Node>& shape, const std::string& what) const;
+  void check_places(const Node& size, const std::string& what) const;
   Node constant(const TensorData& t);
   Node constant_of(const TnConstant* bytes, DLDataType dtype, const std::vector<int64_t>& dims);
   Node constant_from(const void* data, DLDataType dtype, const std::vector<int64_t>& dims);

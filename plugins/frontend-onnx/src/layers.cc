@@ -220,6 +220,8 @@ void reduce_log_sum_exp(Importer& m) {
   m.set_output(0, m.astype(m.call("relax.add", {sum, greatest(wanted)}), given));
 }
 
+constexpr const char* kAxes = "axes keepdims noop_with_empty_axes";  // attributes of a reduction
+
 constexpr const char *kSum = "relax.sum", *kMean = "relax.mean", *kMax = "relax.max", *kMin = "relax.min",
                      *kProd = "relax.prod";
 
@@ -229,26 +231,26 @@ const std::vector<Converter>& layer_converters() {
   constexpr Before none = Before::kNothing;
   constexpr After done = After::kNothing;
   static const std::vector<Converter> rows = {
-      {"Conv", conv, 3},
-      {"MaxPool", max_pool},
-      {"AveragePool", average_pool},
+      {"Conv", conv, 3, "auto_pad dilations group kernel_shape pads strides"},
+      {"MaxPool", max_pool, 1, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"},
+      {"AveragePool", average_pool, 1, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"},
       {"GlobalAveragePool", global_average_pool},
       {"GlobalMaxPool", global_max_pool},
-      {"BatchNormalization", batch_normalization, 5},
+      {"BatchNormalization", batch_normalization, 5, "epsilon is_test momentum spatial<9 training_mode"},
       {"MatMul", matmul, 2},
-      {"Gemm", gemm, 3},
-      {"Softmax", softmax_row},
-      {"LogSoftmax", log_softmax_row},
-      {"ReduceSum", reduction<kSum, none, done>, 2},
-      {"ReduceMean", reduction<kMean, none, done>, 2},
-      {"ReduceMax", reduction<kMax, none, done>, 2},
-      {"ReduceMin", reduction<kMin, none, done>, 2},
-      {"ReduceProd", reduction<kProd, none, done>, 2},
-      {"ReduceL1", reduction<kSum, Before::kAbsolute, done>, 2},
-      {"ReduceL2", reduction<kSum, Before::kSquare, After::kSqrt>, 2},
-      {"ReduceSumSquare", reduction<kSum, Before::kSquare, done>, 2},
-      {"ReduceLogSum", reduction<kSum, none, After::kLog>, 2},
-      {"ReduceLogSumExp", reduce_log_sum_exp, 2},
+      {"Gemm", gemm, 3, "alpha beta broadcast<7 transA transB"},
+      {"Softmax", softmax_row, 1, "axis"},
+      {"LogSoftmax", log_softmax_row, 1, "axis"},
+      {"ReduceSum", reduction<kSum, none, done>, 2, kAxes},
+      {"ReduceMean", reduction<kMean, none, done>, 2, kAxes},
+      {"ReduceMax", reduction<kMax, none, done>, 2, kAxes},
+      {"ReduceMin", reduction<kMin, none, done>, 2, kAxes},
+      {"ReduceProd", reduction<kProd, none, done>, 2, kAxes},
+      {"ReduceL1", reduction<kSum, Before::kAbsolute, done>, 2, kAxes},
+      {"ReduceL2", reduction<kSum, Before::kSquare, After::kSqrt>, 2, kAxes},
+      {"ReduceSumSquare", reduction<kSum, Before::kSquare, done>, 2, kAxes},
+      {"ReduceLogSum", reduction<kSum, none, After::kLog>, 2, kAxes},
+      {"ReduceLogSumExp", reduce_log_sum_exp, 2, kAxes},
   };
   return rows;
 }

@@ -3,6 +3,8 @@
 
 #include <tenon/cxx/object.h>
 
+#include <type_traits>
+
 #include <protozero/exception.hpp>
 // A field of another wire type than its number has is a damaged model, not a mistake of this program.
 #define protozero_assert(x) ((x) ? void() : throw protozero::unknown_pbf_wire_type_exception{})
@@ -13,24 +15,27 @@ namespace {
 
 using Reader = protozero::pbf_reader;
 
-constexpr size_t kMaxItems = 4'000'000;  // nodes, attributes, dimensions and small data of one model
+constexpr size_t kMaxItems = 4'000'000;  // nodes, dimensions and numbers that take more memory than in the file
 
 struct Counter {
+  const std::string& file;
   size_t left = kMaxItems;
   void take(size_t n = 1) {
-    if (n > left) throw Error(TN_ERROR_LIMIT, "the model holds more than " + std::to_string(kMaxItems) + " items");
+    if (n > left)
+      throw Error(TN_ERROR_LIMIT, "the model holds more than " + std::to_string(kMaxItems) + " items", file,
+                  "tensors of raw data, as onnx.numpy_helper.from_array makes them, are not counted");
     left -= n;
   }
 };
 
 std::string text(const protozero::data_view& v) { return {v.data(), v.size()}; }
 
-// A repeated number, packed or not.
+// A repeated number, packed or not. Fractions are as long in the file as in memory.
 template <class T, class Packed, class Single>
 void numbers(Reader& r, std::vector<T>& out, Counter& count, Packed packed, Single single) {
   if (r.wire_type() == protozero::pbf_wire_type::length_delimited) {
     for (auto v : packed()) {
-      count.take();
+      if (!std::is_floating_point_v<T>) count.take();
       out.push_back(static_cast<T>(v));
     }
   } else {
@@ -196,7 +201,7 @@ void graph(Reader r, Model& m, Counter& count) {
 
 Model read_model(std::string_view bytes, const std::string& file) {
   Model m;
-  Counter count;
+  Counter count{file};
   bool has_graph = false;
   try {
     Reader r(bytes.data(), bytes.size());

@@ -77,7 +77,8 @@ void concat(Importer& m) {
     if (k) elements.insert(elements.end(), k->begin(), k->end());
   }
   if (parts.empty()) m.refuse(TN_ERROR_ARGUMENT, "it has no inputs");
-  Node y = m.call("relax.concat", {m.tuple(parts)}, {{"axis", m.attr_int("axis", m.opset() < 4 ? 1 : 0)}});
+  if (m.opset() >= 4 && !m.attr("axis")) m.refuse(TN_ERROR_ARGUMENT, "it names no axis");
+  Node y = m.call("relax.concat", {m.tuple(parts)}, {{"axis", m.attr_int("axis", 1)}});
   if (all_known && m.rank(y) == 1) m.set_known(y, elements);
   m.set_output(0, y);
 }
@@ -141,7 +142,12 @@ void gather(Importer& m) {
   for (const Node& p : *places) {
     auto* n = p.as<ir::IntImm>();
     if (!n) m.refuse(TN_ERROR_UNSUPPORTED, "the indices are computed at run time");
-    picked.push_back((*elements)[axis_of(m, n->value(), elements->size())]);
+    const auto count = static_cast<int64_t>(elements->size());
+    const int64_t at = n->value() < 0 ? n->value() + count : n->value();
+    if (at < 0 || at >= count)
+      m.refuse(TN_ERROR_SHAPE,
+               "the index " + std::to_string(n->value()) + " is outside of " + std::to_string(count) + " elements");
+    picked.push_back((*elements)[static_cast<size_t>(at)]);
   }
   Node y = m.astype(m.call("relax.shape_to_tensor", {m.shape_expr(picked)}), m.dtype(x));
   if (m.rank(indices) == 0) y = m.call("relax.squeeze", {y}, {{"axis", m.list({0})}});
@@ -164,9 +170,17 @@ void constant(Importer& m) {
 
 const std::vector<Converter>& shape_converters() {
   static const std::vector<Converter> rows = {
-      {"Reshape", reshape, 2}, {"Flatten", flatten},      {"Transpose", transpose},    {"Concat", concat, kAnyNumber},
-      {"Shape", shape},        {"Squeeze", squeeze, 2},   {"Unsqueeze", unsqueeze, 2}, {"Expand", expand, 2},
-      {"Gather", gather, 2},   {"Constant", constant, 0},
+      {"Reshape", reshape, 2, "allowzero shape<5"},
+      {"Flatten", flatten, 1, "axis"},
+      {"Transpose", transpose, 1, "perm"},
+      {"Concat", concat, kAnyNumber, "axis"},
+      {"Shape", shape, 1, "end start"},
+      {"Squeeze", squeeze, 2, "axes"},
+      {"Unsqueeze", unsqueeze, 2, "axes"},
+      {"Expand", expand, 2},
+      {"Gather", gather, 2, "axis"},
+      {"Constant", constant, 0,
+       "sparse_value value value_float value_floats value_int value_ints value_string value_strings"},
   };
   return rows;
 }

@@ -18,7 +18,7 @@ bool tensors_of_type(const Node& type, std::vector<Node>& out) {
 }
 
 void HostFunction::refuse(const Node& at, const std::string& why, const std::string& hint) const {
-  throw Error(TN_ERROR_UNSUPPORTED, "lower-to-host: " + name_ + ": " + why, where(at), hint);
+  throw Error(TN_ERROR_UNSUPPORTED, "function '" + name_ + "': " + why, where(at), hint);
 }
 
 Node HostFunction::build() {
