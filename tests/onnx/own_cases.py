@@ -123,7 +123,6 @@ def attributes():
     one("and not since", "Clip", [x], "it has no attribute 'max' in opset 11", 11, min=-0.5, max=0.5)
     one("an axis of broadcasting since opset 7", "Add", [x, numbers(2)], "it has no attribute 'axis' in opset 7", 7, axis=0)
     one("Concat without its axis", "Concat", [x, x], "it names no axis")
-    one("a remainder of fractions", "Mod", [x, abs(x)], "of floating-point numbers it needs fmod=1")
     pick = [helper.make_node("Shape", ["x"], ["s"]), node("Gather", "s at")]
     case("an element that a shape has not", pick, {"x": x}, "the index -3 is outside of 2 elements", {"at": np.int64([-3])})
     whole = [helper.make_node("Cast", ["x"], ["z"], to=7), node("Relu", "z")]

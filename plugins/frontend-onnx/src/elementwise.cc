@@ -218,7 +218,7 @@ const std::vector<Converter>& elementwise_converters() {
       {"Clip", clip, 3, "max<11 min<11"},
       {"Identity", identity},
       {"Dropout", dropout, 3, "is_test ratio seed"},
-      {"Cast", cast, 1, "to"},
+      {"Cast", cast, 1, "round_mode saturate to"},
   };
   return rows;
 }

@@ -1,5 +1,6 @@
-// Builds the graph function of a model, node after node. Converters are rows in the tables of elementwise.cc, layers.cc
-// and shapes.cc; each turns one ONNX node into operators of the graph level.
+// Builds the graph function of a model, node after node (graph.cc). Converters are rows in the tables of
+// elementwise.cc, layers.cc and shapes.cc; each turns one ONNX node into operators of the graph level with what
+// importer.cc and constants.cc give it.
 #ifndef FRONTEND_ONNX_IMPORTER_H
 #define FRONTEND_ONNX_IMPORTER_H
 
@@ -134,6 +135,12 @@ class Importer {
   std::map<const TnNode*, Known> known_;
   std::vector<Node> bindings_;
 };
+
+constexpr size_t kHighestRank = 64;                    // as tensors at run time
+constexpr uint64_t kMostElements = uint64_t{1} << 48;  // of one tensor
+
+// A name of the model as one in a module's text.
+std::string word_of(std::string_view name);
 
 // Text of a model as messages show it: at most 100 characters, and none that would drive a terminal.
 std::string shown(const std::string& text);

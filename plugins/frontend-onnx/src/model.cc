@@ -3,9 +3,8 @@
 
 #include <tenon/cxx/object.h>
 
-#include <type_traits>
-
 #include <protozero/exception.hpp>
+#include <type_traits>
 // A field of another wire type than its number has is a damaged model, not a mistake of this program.
 #define protozero_assert(x) ((x) ? void() : throw protozero::unknown_pbf_wire_type_exception{})
 #include <protozero/pbf_reader.hpp>
