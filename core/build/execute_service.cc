@@ -1,5 +1,6 @@
 #include "build/execute_service.h"
 
+#include <memory>
 #include <set>
 
 #include "build/catalog.h"
@@ -47,7 +48,45 @@ Node module_of(const Builder& b, const ir::Module& m, std::string_view name) {
   return b.with(m, ir::Module::Slot::functions, Value(b.map(functions)));
 }
 
+struct ExecutorFunction {
+  Value function;
+  std::string plugin;
+};
+
+int call_executor(void* self, const TnValue* args, int32_t n, TnValue* ret) {
+  return guard(tn_runtime(), ret, [&] {
+    auto& made = *static_cast<ExecutorFunction*>(static_cast<TnFunction*>(self)->context);
+    auto* f = reinterpret_cast<TnFunction*>(made.function.raw().as.object);
+    return call_plugin(made.plugin, "", [&](TnValue* r) { return f->call(f, args, n, r); });
+  });
+}
+
 }  // namespace
+
+Map executor_functions(const Builder& b, const std::string& plugin, const ir::Module& module, const Value& loaded) {
+  auto refuse = [&](const std::string& what) {
+    throw Error(TN_ERROR_PLUGIN, "the executor '" + plugin + "' " + what, {}, plugin_bug(plugin));
+  };
+  if (!loaded.is_map()) refuse("returned " + value_kind(loaded) + ", not a map of functions");
+  Builder::Entries functions;
+  for (const Map::Entry& e : loaded.ref<Map>()) {
+    if (e.value().type_index() != TN_FUNCTION)
+      refuse("returned " + value_kind(e.value()) + " for '" + std::string(e.key()) + "', not a function");
+    auto made = std::make_unique<ExecutorFunction>(ExecutorFunction{e.value(), plugin});
+    functions.emplace_back(std::string(e.key()), call([&](TnValue* ret) {
+                             return b.runtime()->function(
+                                 call_executor, made.get(),
+                                 [](void* p) { delete static_cast<ExecutorFunction*>(p); }, ret);
+                           }));
+    (void)made.release();
+  }
+  for (const Map::Entry& e : module.functions()) {
+    const Map* attrs = attributes_of(as_node(e.value()));
+    if (attrs && attrs->find("global_symbol") && !loaded.ref<Map>().find(e.key()))
+      refuse("did not make the function '" + std::string(e.key()) + "' callable");
+  }
+  return b.map(functions);
+}
 
 ExecuteService::ExecuteService(Session& session) : session_(session) {
   table_.size = sizeof table_;
@@ -74,16 +113,10 @@ Map ExecuteService::load(const Node& module, const Map& imports, const Map& opti
   CompileContext context(session_.environment(), module, plugin.id);
   const Node readable = session_.readable(module, plugin, "to run it");
   Value given = b.map_value(imports);
-  Value loaded;
-  try {
-    loaded = call([&](TnValue* ret) {
-      return table->load(use.instance, context.c(), readable.get(), given.ptr(), complete.ptr(), ret);
-    });
-  } catch (const Error& e) { throw plugin_failure(plugin.id, "", e); }
-  if (!loaded.is_map())
-    throw Error(TN_ERROR_PLUGIN,
-                "the executor '" + plugin.id + "' returned " + value_kind(loaded) + ", not a map of functions");
-  return loaded.ref<Map>();
+  return executor_functions(b, plugin.id, readable.to<ir::Module>(), call_plugin(plugin.id, "", [&](TnValue* ret) {
+                              return table->load(use.instance, context.c(), readable.get(), given.ptr(),
+                                                 complete.ptr(), ret);
+                            }));
 }
 
 Value ExecuteService::run(const Node& module, std::string_view name, const TnValue* args, int32_t n,
@@ -99,9 +132,9 @@ Value ExecuteService::run(const Node& module, std::string_view name, const TnVal
   Map options = b.map({{"max_steps", Value(kMaxSteps)}, {"max_bytes", Value(kMaxBytes)}});
   for (const Map::Entry& e : limits) options = b.with(options, e.key(), e.value());
   Map functions = load(module_of(b, m, name), b.map({}), options);
-  const Value* function = functions.find(name);
-  if (!function || function->type_index() != TN_FUNCTION)
-    throw Error(TN_ERROR_PLUGIN, "the executor did not make '" + std::string(name) + "' callable");
+  const Value* function = functions.find(name);  // is there: it is public
+  if (!function)
+    throw Error(TN_ERROR_ARGUMENT, "'" + std::string(name) + "' has no body to run");
   auto* f = reinterpret_cast<TnFunction*>(function->raw().as.object);
   return call([&](TnValue* ret) { return f->call(f, args, n, ret); });
 }

@@ -27,5 +27,9 @@ class ExecuteService {
   TnHostExecute table_;
 };
 
+// What the executor `plugin` made of a module: functions that are callable, one for each public function. What they
+// give and how they fail is held to the contract at each call.
+Map executor_functions(const Builder& b, const std::string& plugin, const ir::Module& module, const Value& loaded);
+
 }  // namespace tenon
 #endif

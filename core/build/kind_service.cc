@@ -1,5 +1,7 @@
 #include "build/kind_service.h"
 
+#include <set>
+
 #include "ir/make.h"
 #include "ir/rewrite.h"
 #include "pass/function_pass.h"
@@ -11,6 +13,7 @@ namespace tenon {
 namespace {
 
 constexpr int kMostRounds = 64;  // of lowering what a lowering made
+constexpr size_t kMostNodes = 1'000'000;  // that are lowered in them, beyond those that the function came with
 
 bool has_foreign(const TnNode* n) { return (n->reserved & kHasForeign) != 0; }
 
@@ -55,8 +58,9 @@ Node KindService::lower(const Node& module, const CompileEnvironment& environmen
   // Asks the plugin of a node what it means.
   class Lowering : public RewritePolicy {
    public:
-    Lowering(KindService& kinds, const CompileEnvironment& environment, const Node& module, const std::string& function)
-        : kinds_(kinds), environment_(environment), module_(module), function_(function) {}
+    Lowering(KindService& kinds, const CompileEnvironment& environment, const Node& module, const std::string& function,
+             std::set<std::string>& plugins)
+        : kinds_(kinds), environment_(environment), module_(module), function_(function), plugins_(plugins) {}
     bool skip(const TnNode* n) override { return !has_foreign(n); }
     Value replace(const TnNode*, const TnNode* rebuilt) override {
       const KindInfo* info = kind_info(rebuilt->kind);
@@ -76,24 +80,33 @@ Node KindService::lower(const Node& module, const CompileEnvironment& environmen
       auto* table = static_cast<const TnKind*>(use.table);
       if (!TN_HAS(table, lower)) throw Error(TN_ERROR_PLUGIN, what + ": it has no slot lower", where);
       CompileContext context(environment_, module_, plugin.id);
+      if (++lowered_ > kMostNodes && !first_round_)
+        throw Error(TN_ERROR_PLUGIN, what + ": after " + std::to_string(kMostNodes) + " nodes it still makes more",
+                    where, plugin_bug(plugin.id) + ": what it lowers to holds the kind again");
+      plugins_.insert(plugin.id);
       Value result;
       try {
-        result = call([&](TnValue* ret) { return table->lower(use.instance, context.c(), rebuilt, ret); });
+        result = call_plugin(plugin.id, what + ": ",
+                             [&](TnValue* ret) { return table->lower(use.instance, context.c(), rebuilt, ret); });
       } catch (const Error& e) {
-        Error named = plugin_failure(plugin.id, what + ": ", e);
+        Error named = e;
         if (named.where.empty()) named.where = where;
         throw named;
       }
-      check_role(b, *info, Builder::borrow(rebuilt), result, what);
+      check_role(b, *info, Builder::borrow(rebuilt), result, what, plugin.id);
       return result;
+    }
+    void begin_round(int round) {
+      first_round_ = round == 0;
+      if (round == 1) lowered_ = 0;
     }
 
    private:
     static void check_role(const Builder& b, const KindInfo& info, const Node& node, const Value& result,
-                           const std::string& what) {
+                           const std::string& what, const std::string& plugin) {
       auto refuse = [&](const std::string& why) {
         throw Error(TN_ERROR_PLUGIN, what + ": it returned " + why, span_where(node.span()),
-                    "this is a bug of the plugin");
+                    plugin_bug(plugin));
       };
       bool statement = (info.schema.flags & TN_KIND_STMT) != 0;
       auto check_one = [&](const Value& v) {
@@ -115,30 +128,45 @@ Node KindService::lower(const Node& module, const CompileEnvironment& environmen
     const CompileEnvironment& environment_;
     const Node& module_;
     const std::string& function_;
+    std::set<std::string>& plugins_;
+    size_t lowered_ = 0;
+    bool first_round_ = true;
   };
 
+  std::set<std::string> plugins;  // that lowered something
   Builder::Entries functions;
   for (const Map::Entry& e : module.to<ir::Module>().functions()) {
     Value function = e.value();
     std::string name(e.key());
     const bool asked = where == Where::kEverywhere || as_node(function).is<relax::Function>();
+    Lowering policy(*this, environment, module, name, plugins);
     for (int round = 0; asked && has_foreign(as_node(function).get()); ++round) {
-      if (round == kMostRounds)
+      if (round == kMostRounds) {
+        const Node left = first_foreign(b, function);
         throw Error(TN_ERROR_PLUGIN,
                     "cannot lower the function '" + name + "' " + purpose + ": after " + std::to_string(kMostRounds) +
-                        " rounds it still holds " + kind_text(b, first_foreign(b, function)),
-                    {}, "what lowers the kind makes it again");
-      Lowering policy(*this, environment, module, name);
+                        " rounds it still holds " + kind_text(b, left),
+                    {}, plugin_bug(owners_.at(left.kind()).plugin->id) + ": what lowers the kind makes it again");
+      }
+      policy.begin_round(round);
       function = rewrite_tree(function.raw(), policy);
     }
     functions.emplace_back(name, function);
   }
   Node lowered = b.with(module, ir::Module::Slot::functions, Value(b.map(functions)));
-  if (where == Where::kGraph) return lowered;  // verified after the pass that asked for it
-  if (Node rest = first_foreign(b, lowered))
-    throw Error(TN_ERROR_UNSUPPORTED, "the module holds " + kind_text(b, rest) + " outside its functions", {},
-                "kinds of plugins stand in functions");
-  call([&](TnValue* ret) { return b.ir()->verify(b.ir()->self, lowered.get(), ret); });
+  if (where == Where::kEverywhere)
+    if (Node rest = first_foreign(b, lowered))
+      throw Error(TN_ERROR_UNSUPPORTED, "the module holds " + kind_text(b, rest) + " outside its functions", {},
+                  "kinds of plugins stand in functions");
+  auto verify = [&](const Node& m) { call([&](TnValue* ret) { return b.ir()->verify(b.ir()->self, m.get(), ret); }); };
+  try {
+    verify(lowered);
+  } catch (const Error& e) {
+    verify(module);  // what was wrong before is no plugin's
+    std::string names;
+    for (const std::string& id : plugins) names += (names.empty() ? "" : "', '") + id;
+    throw illegal_module("after the kinds of '" + names + "' were lowered " + purpose + ": ", names, e);
+  }
   return lowered;
 }
 

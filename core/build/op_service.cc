@@ -11,14 +11,6 @@ namespace tenon {
 
 namespace {
 
-// Calls a slot of an operator's plugin.
-template <class F>
-Value call_op(const OpRecord& op, F&& f) {
-  try {
-    return call(f);
-  } catch (const Error& e) { throw plugin_failure(op.plugin, "", e); }
-}
-
 [[noreturn]] void refuse(const OpRecord& op, const Node& call, const char* slot, const std::string& what) {
   throw Error(TN_ERROR_PLUGIN,
               "the plugin '" + op.plugin + "': " + slot + " of the operator '" + op.id + "' returned " + what,
@@ -172,7 +164,8 @@ Value OpService::infer_type(const TnContext* context, const Node& call) {
     auto* table = static_cast<const TnOp*>(use.table);
     CallMark mark(calls_, op.plugin + " " + op.id);
     if (TN_HAS(table, infer_type)) {
-      Value type = call_op(op, [&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
+      Value type = call_plugin(
+          op.plugin, "", [&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
       if (!is_type(type)) refuse(op, call, "infer_type", kind_text(b_, type) + " where a type is due");
       return type;
     }
@@ -196,7 +189,8 @@ Value OpService::compute(const TnContext* context, const Node& call) {
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no compute, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  Value made = call_op(op, [&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
+  Value made = call_plugin(
+      op.plugin, "", [&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
   check_loops(b_, op, call.to<ir::Call>(), made);
   return made;
 }
@@ -212,7 +206,9 @@ Value OpService::evaluate(const TnContext* context, const Node& call, const TnVa
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no evaluate, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  return call_op(op, [&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
+  return call_plugin(op.plugin, "", [&](TnValue* ret) {
+    return table->evaluate(use.instance, context, call.get(), args, n, ret);
+  });
 }
 
 }  // namespace tenon

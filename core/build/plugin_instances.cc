@@ -67,16 +67,16 @@ PluginInstances::Entry& PluginInstances::entry(const PluginInfo& plugin) {
   e.host = host_;
   try {
     CallMark mark(provider_.calls(), plugin.id);
-    call([&](TnValue* ret) {
+    const std::string lead = "the plugin '" + plugin.id + "' " + plugin.version + " could not start: ";
+    call_plugin(plugin.id, lead, [&](TnValue* ret) {
       return validation_ ? validation_->create(plugin.id, *table, e.host, &e.instance, ret)
                          : table->create(&e.host, &e.instance, ret);
     });
   } catch (const Error& cause) {
     entries_.pop_back();
-    Error named =
-        plugin_failure(plugin.id, "the plugin '" + plugin.id + "' " + plugin.version + " could not start: ", cause);
+    Error named = cause;
     if (named.where.empty()) named.where = plugin.library;
-    if (cause.hint.empty()) named.hint = "ask the plugin's vendor";
+    if (named.hint.empty()) named.hint = "ask the plugin's vendor";
     throw named;
   }
   e.creating = false;

@@ -164,18 +164,15 @@ void Session::add_instrument(const std::string& given, RunOptions& options) {
   if (TN_HAS(table, before_pass))
     options.before.push_back([=, this](const PassRecord& record, const Node& module) {
       Value what = describe(record);
-      with_context(module, id, from(record), [&](const TnContext* context) {
-        return call(
-            [&](TnValue* ret) { return table->before_pass(use.instance, context, what.ptr(), module.get(), ret); });
+      with_context(module, id, from(record), [&](const TnContext* context, TnValue* ret) {
+        return table->before_pass(use.instance, context, what.ptr(), module.get(), ret);
       });
     });
   if (TN_HAS(table, after_pass))
     options.instruments.push_back([=, this](const PassRecord& record, const Node& before, const Node& after) {
       Value what = describe(record);
-      with_context(after, id, from(record), [&](const TnContext* context) {
-        return call([&](TnValue* ret) {
-          return table->after_pass(use.instance, context, what.ptr(), before.get(), after.get(), ret);
-        });
+      with_context(after, id, from(record), [&](const TnContext* context, TnValue* ret) {
+        return table->after_pass(use.instance, context, what.ptr(), before.get(), after.get(), ret);
       });
     });
 }
@@ -259,12 +256,12 @@ Value Session::with_context(const Node& module, const std::string& plugin, const
   CompileContext context(environment_, module, from);
   auto take = [&] { report(context.take_diagnostics()); };
   try {
-    Value result = f(context.c());
+    Value result = call_plugin(plugin, from + ": ", [&](TnValue* ret) { return f(context.c(), ret); });
     take();
     return result;
-  } catch (const Error& e) {
+  } catch (const Error&) {
     take();
-    throw plugin_failure(plugin, from + ": ", e);
+    throw;
   }
 }
 
@@ -278,16 +275,11 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   Value imports = this->imports(module);
   const Node readable = this->readable(module, plugin, "to run it");
-  Value loaded = with_context(module, plugin.id, plugin.id, [&](const TnContext* context) {
-    return call([&](TnValue* ret) {
-      return table->load(use.instance, context, readable.get(), imports.ptr(), complete.ptr(), ret);
-    });
-  });
-  if (!loaded.is_map())
-    throw Error(TN_ERROR_PLUGIN,
-                "the executor '" + plugin.id + "' returned " + value_kind(loaded) + ", not a map of functions", {},
-                plugin_bug(plugin.id));
-  return loaded.ref<Map>();
+  return executor_functions(
+      builder_, plugin.id, readable.to<ir::Module>(),
+      with_context(module, plugin.id, plugin.id, [&](const TnContext* context, TnValue* ret) {
+        return table->load(use.instance, context, readable.get(), imports.ptr(), complete.ptr(), ret);
+      }));
 }
 
 // Says what can be read where no frontend is for files named like this one.
@@ -330,14 +322,18 @@ Node Session::import_model(const std::string& path, std::string_view frontend, c
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   Node empty = builder_.make<ir::Module>({builder_.map({}), builder_.map({}), builder_.map({}), builder_.array({})});
   Value options = builder_.map({});
-  Value module = with_context(empty, plugin.id, plugin.id, [&](const TnContext* context) {
-    return call([&](TnValue* ret) { return table->import(use.instance, context, &source.raw(), options.ptr(), ret); });
+  Value module = with_context(empty, plugin.id, plugin.id, [&](const TnContext* context, TnValue* ret) {
+    return table->import(use.instance, context, &source.raw(), options.ptr(), ret);
   });
   if (!module.is_node() || !as_node(module).is<ir::Module>())
     throw Error(TN_ERROR_PLUGIN, "the frontend '" + plugin.id + "' returned " + value_kind(module) + ", not a module",
                 {}, plugin_bug(plugin.id));
   source.require_all_used();
-  verify(as_node(module));
+  try {
+    verify(as_node(module));
+  } catch (const Error& e) {
+    throw illegal_module("the frontend '" + plugin.id + "' returned a module that is not legal: ", plugin.id, e);
+  }
   const Value* main = as_node(module).to<ir::Module>().functions().find("main");
   const auto* graph = main ? as_node(*main).as<relax::Function>() : nullptr;
   const auto* loops = main ? as_node(*main).as<tir::PrimFunc>() : nullptr;
@@ -377,8 +373,8 @@ Link Session::link_with(const Node& module, std::string_view linker) {
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   auto run = [this, module, use, table, id = plugin.id](const Array& objects, const std::string& output) {
     Value list = objects;
-    with_context(module, id, id, [&](const TnContext* context) {
-      return call([&](TnValue* ret) { return table->link(use.instance, context, list.ptr(), output.c_str(), ret); });
+    with_context(module, id, id, [&](const TnContext* context, TnValue* ret) {
+      return table->link(use.instance, context, list.ptr(), output.c_str(), ret);
     });
   };
   return {plugin.id, std::move(run)};
@@ -409,9 +405,8 @@ Map Session::generate(const Node& module, std::string_view codegen, const Map& o
     throw Error(TN_ERROR_PLUGIN, "the code generator '" + plugin.id + "' " + plugin.version + " has no slot generate",
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   const Node readable = this->readable(module, plugin, "to generate code");
-  Value payload = with_context(module, plugin.id, plugin.id, [&](const TnContext* context) {
-    return call(
-        [&](TnValue* ret) { return table->generate(use.instance, context, readable.get(), complete.ptr(), ret); });
+  Value payload = with_context(module, plugin.id, plugin.id, [&](const TnContext* context, TnValue* ret) {
+    return table->generate(use.instance, context, readable.get(), complete.ptr(), ret);
   });
   if (!payload.is_map())
     throw Error(TN_ERROR_PLUGIN,

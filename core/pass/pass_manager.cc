@@ -39,21 +39,6 @@ Error blamed(const PassInfo& pass, Error e) {
   return e;
 }
 
-// Calls a slot of a plugin. An exception that escapes from it is the plugin's bug, as is an error that is none.
-template <class F>
-Value call_plugin(const PassInfo& pass, F&& f) {
-  TnValue ret{TN_NONE, 0, {0}};
-  int status = 0;
-  try {
-    status = f(&ret);
-  } catch (const std::exception& e) {
-    throw Error(TN_ERROR_PLUGIN, std::string("let an exception escape: ") + e.what(), {}, bug_hint(pass));
-  } catch (...) { throw Error(TN_ERROR_PLUGIN, "let an exception escape", {}, bug_hint(pass)); }
-  try {
-    return check(status, ret);
-  } catch (const Error& e) { throw plugin_failure(pass.plugin, "", e); }
-}
-
 void verify(const Builder& b, const Node& module) {
   call([&](TnValue* ret) { return b.ir()->verify(b.ir()->self, module.get(), ret); });
 }
@@ -146,7 +131,7 @@ Node PassManager::run_pass(const Stage& stage, const Node& given_module, std::ve
         throw Error(TN_ERROR_PLUGIN, "its plugin has no slot run_module, which passes of level module need", {},
                     bug_hint(pass));
       Node given = known_module(b, module, known);
-      Value result = call_plugin(pass, [&](TnValue* ret) {
+      Value result = call_plugin(pass.plugin, "", [&](TnValue* ret) {
         return code.table->run_module(code.instance, context.c(), pass.name.c_str(), given.get(), options.ptr(), ret);
       });
       if (!result.is_node() || !as_node(result).is<ir::Module>())
@@ -162,7 +147,7 @@ Node PassManager::run_pass(const Stage& stage, const Node& given_module, std::ve
       after = map_functions(b, pass, module, [&](const std::string& name, const Node& function) {
         try {
           Node given = known(function);
-          Value result = call_plugin(pass, [&](TnValue* ret) {
+          Value result = call_plugin(pass.plugin, "", [&](TnValue* ret) {
             return code.table->run_function(code.instance, context.c(), pass.name.c_str(), name.c_str(), given.get(),
                                             options.ptr(), ret);
           });

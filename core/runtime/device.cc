@@ -29,14 +29,23 @@ void close_queue(Device* d, Queue* q) {
   if (q->handle) d->api->queue_destroy(q->handle);
 }
 
+int device_gave_nothing(const Device* d, const char* what, TnValue* ret) {
+  char text[256];
+  snprintf(text, sizeof text, "the device '%.120s' did not fail and made no %s", d->name, what);
+  return make_error(TN_ERROR_PLUGIN, text, d->plugin->file, "this is a bug of the plugin", nullptr, ret);
+}
+
 int open_queue(Device* d, Queue* q, TnValue* ret) {
   memset(q, 0, sizeof *q);
   if (d->api->queue_create(d->handle, &q->handle, ret)) return device_failed(d, "opening a queue", ret);
+  if (!q->handle) return device_gave_nothing(d, "queue", ret);
   if (d->api->fence_create(d->handle, &q->fence, ret)) {
     d->api->queue_destroy(q->handle);
     return device_failed(d, "opening a queue", ret);
   }
-  return 0;
+  if (q->fence) return 0;
+  d->api->queue_destroy(q->handle);
+  return device_gave_nothing(d, "fence", ret);
 }
 
 void destroy_device(void* self) {
@@ -67,7 +76,7 @@ void destroy_queue(void* self) {
 // The entry of the device's list with this name.
 int find_properties(Plugin* p, const char* name, TnValue* ret) {
   Owned list;
-  if (p->devices->list(p->instance, list.ret())) {
+  if (settle(p, kListing, p->devices->list(p->instance, list.ret()), list.ret(), true)) {
     *ret = list.take();
     return -1;
   }
@@ -147,17 +156,18 @@ int device_open(TnObject* plugin, const char* name, TnValue* ret) {
     tn_object_release(&d->header);
     return -1;
   }
+  if (!d->handle) {
+    device_gave_nothing(d, "device", ret);
+    tn_object_release(&d->header);
+    return -1;
+  }
   return give(d, ret);
 }
 
 int device_failed(Device* d, const char* doing, TnValue* ret) {
+  settle(d->plugin, doing, -1, ret);
   Owned cause;
   *cause.ret() = *ret;
-  if (ret->type_index != TN_ERROR) {
-    *ret = TnValue{TN_NONE, 0, {0}};
-    return fail(TN_ERROR_PLUGIN, ret, "the device '%s' failed in %s and gave no reason: a bug of the plugin '%s'",
-                d->name, doing, d->plugin->table->id);
-  }
   auto* e = reinterpret_cast<const TnError*>(cause.get().as.object);
   if (e->code == TN_ERROR_DEVICE) {
     Lock lock(&d->mutex);

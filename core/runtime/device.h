@@ -19,6 +19,11 @@ struct Plugin {
   char* file;  // or null
 };
 
+// What a slot of a plugin gave, held to the contract: 0 with a value in `*ret`, or -1 with an error that has a code and
+// words, and says whose bug it is where it is one. `doing` is for messages; with `lead` every error is told with it.
+int settle(const Plugin* p, const char* doing, int status, TnValue* ret, bool lead = false);
+constexpr const char* kListing = "listing its devices";
+
 // A fence that a queue waits for, or is to signal: the latter fails when the queue is emptied before.
 struct Pending {
   TnObject* fence;

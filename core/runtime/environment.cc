@@ -170,7 +170,7 @@ class Choosing {
       Plugin* p = e_->plugins[i];
       if (!p->devices) continue;
       Owned list;
-      if (p->devices->list(p->instance, list.ret())) {
+      if (settle(p, kListing, p->devices->list(p->instance, list.ret()), list.ret(), true)) {
         *ret_ = list.take();
         return -1;
       }
@@ -209,14 +209,21 @@ class Choosing {
       if (!reads(*p, p_.format)) continue;
       int32_t answer = -1;
       Owned reason;
-      if (p->loader->accepts(p->instance, p_.format, p_.requirements ? p_.requirements : &none, c.properties, &answer,
-                             reason.ret())) {
+      constexpr const char* kJudging = "judging whether a payload fits";
+      if (settle(p, kJudging,
+                 p->loader->accepts(p->instance, p_.format, p_.requirements ? p_.requirements : &none, c.properties,
+                                    &answer, reason.ret()),
+                 reason.ret(), true)) {
         *ret_ = reason.take();
         return -1;
       }
-      if (answer < TN_ACCEPT_NO || answer > TN_ACCEPT_BEST)
-        return fail(TN_ERROR_PLUGIN, ret_, "the loader '%s' gave the answer %d, which is none: a bug of the plugin",
-                    p->table->id, answer);
+      if (answer < TN_ACCEPT_NO || answer > TN_ACCEPT_BEST) {
+        char text[256];
+        snprintf(text, sizeof text, "the loader '%.100s' gave the answer %d, which is none: a bug of the plugin",
+                 p->table->id, answer);
+        return make_error(TN_ERROR_PLUGIN, text, p->file, "install another version of the plugin, or ask its vendor",
+                          nullptr, ret_);
+      }
       if (answer <= out_->answer) continue;
       out_->loader = p;
       out_->opener = c.opener;

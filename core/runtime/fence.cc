@@ -102,7 +102,8 @@ int fence_signal(TnObject* fence, uint64_t value, TnObject* error, TnValue* ret)
   *ret = TnValue{TN_NONE, 0, {0}};
   if (error && error->type_index != TN_ERROR)
     return fail(TN_ERROR_ARGUMENT, ret, "what a fence fails with is no error object");
-  if (f->device && !error) return f->device->api->fence_signal(f->handle, value, ret);
+  if (f->device && !error)
+    return f->device->api->fence_signal(f->handle, value, ret) ? device_failed(f->device, "a fence", ret) : 0;
   {
     Lock lock(&f->mutex);
     if (error && !f->error) {
@@ -117,7 +118,9 @@ int fence_signal(TnObject* fence, uint64_t value, TnObject* error, TnValue* ret)
     pthread_cond_broadcast(&f->changed);
   }
   // Who waits on the device wakes up, and finds the error.
-  return f->device ? f->device->api->fence_signal(f->handle, UINT64_MAX, ret) : 0;
+  return f->device && f->device->api->fence_signal(f->handle, UINT64_MAX, ret)
+             ? device_failed(f->device, "a fence", ret)
+             : 0;
 }
 
 int fence_wait(TnObject* fence, uint64_t value, int64_t timeout_ns, TnValue* ret) {

@@ -156,7 +156,8 @@ class DeviceCall {
     if (stage(status, q, TN_PROFILE_COPY_IN, copied, begin)) return -1;
     const int64_t launched = now_if_profiled();
     const LoadedPayload& p = *f_.payload;
-    if (p.loader->launch(p.module, f_.function.function, q->handle, values_, n_, ret_))
+    if (settle(p.plugin, f_.name,
+               p.loader->launch(p.module, f_.function.function, q->handle, values_, n_, ret_), ret_))
       return ret_->type_index == TN_ERROR && reinterpret_cast<TnError*>(ret_->as.object)->code != TN_ERROR_DEVICE
                  ? -1
                  : device_failed(d_, f_.name, ret_);
@@ -219,7 +220,7 @@ int call_in_host(const PayloadFunction& f, const TnValue* args, int32_t n, TnVal
       return arguments.refuse(TN_ERROR_DEVICE, i, "copy it to the host first (TnRuntime.copy)", "lies on a device");
   }
   const LoadedPayload& p = *f.payload;
-  return p.loader->launch(p.module, f.function.function, nullptr, values.data, n, ret) ? -1 : 0;
+  return settle(p.plugin, f.name, p.loader->launch(p.module, f.function.function, nullptr, values.data, n, ret), ret);
 }
 
 int call_payload(void* self, const TnValue* args, int32_t n, TnValue* ret) {
@@ -278,9 +279,17 @@ int load_payload(Environment* e, const TnPayload& payload, const Choice& choice,
   p->name = strdup(choice.name);
   TnLoadTarget target = {sizeof target, p->name, device ? device->api : nullptr, device ? device->handle : nullptr};
   Owned error;
-  if (p->name && p->loader->load(p->plugin->instance, &p->payload, &target, &p->module, error.ret()) == 0) {
-    *out = p;
-    return 0;
+  constexpr const char* kLoading = "loading a payload";
+  if (p->name && settle(p->plugin, kLoading,
+                        p->loader->load(p->plugin->instance, &p->payload, &target, &p->module, error.ret()),
+                        error.ret()) == 0) {
+    if (p->module) {
+      *out = p;
+      return 0;
+    }
+    tn_value_release(error.ret());
+    *error.ret() = TnValue{TN_NONE, 0, {0}};
+    fail(TN_ERROR_PLUGIN, error.ret(), "it did not fail and made no module");
   }
   p->module = nullptr;
   const bool told = error.get().type_index == TN_ERROR;
@@ -291,10 +300,27 @@ int load_payload(Environment* e, const TnPayload& payload, const Choice& choice,
            p->plugin->table->id, payload.maker, payload.format, choice.name,
            told ? cause->message : "it gives no reason");
   make_error(told ? cause->code : int32_t{TN_ERROR_PLUGIN}, text, told ? cause->where : nullptr,
-             told ? cause->hint : "this is a bug of the plugin", told ? error.get().as.object : nullptr, ret);
+             told && (*cause->hint || cause->code != TN_ERROR_PLUGIN) ? cause->hint : "this is a bug of the plugin",
+             told ? error.get().as.object : nullptr, ret);
   tn_object_release(&p->header);
   return -1;
 }
+
+namespace {
+
+int find_function(const LoadedPayload* p, const char* symbol, TnLoadedFunction* out, TnValue* ret) {
+  if (settle(p->plugin, "finding a function of a payload", p->loader->function(p->module, symbol, out, ret), ret, true))
+    return -1;
+  tn_value_release(ret);
+  *ret = TnValue{TN_NONE, 0, {0}};
+  if (out->inputs >= 0 && out->outputs >= 0 && out->inputs <= INT32_MAX - out->outputs) return 0;
+  char text[256];
+  snprintf(text, sizeof text, "the loader '%.60s' says that the function '%.60s' has %d inputs and %d outputs",
+           p->plugin->table->id, symbol, out->inputs, out->outputs);
+  return make_error(TN_ERROR_PLUGIN, text, p->plugin->file, "this is a bug of the plugin", nullptr, ret);
+}
+
+}  // namespace
 
 int payload_functions(LoadedPayload* p, void (*retain)(void*), void (*release)(void*), void* keep, TnValue* ret) {
   const TnMap& exports = map_of(*p->payload.exports);
@@ -316,7 +342,7 @@ int payload_functions(LoadedPayload* p, void (*retain)(void*), void (*release)(v
     if (symbol.type_index != TN_STRING)
       status = fail(TN_ERROR_CORRUPT, ret, "the export '%s' of a payload names no symbol", name);
     else
-      status = p->loader->function(p->module, text_of(symbol), &f->function, ret);
+      status = find_function(p, text_of(symbol), &f->function, ret);
     if (status) {
       free(f);
       free(name);

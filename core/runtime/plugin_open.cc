@@ -116,6 +116,33 @@ Plugin* as_plugin(const TnObject* object) {
                                                         : nullptr;
 }
 
+int settle(const Plugin* p, const char* doing, int status, TnValue* ret, bool lead) {
+  const bool sound = tn_is_object(ret) ? ret->as.object && ret->as.object->type_index == ret->type_index
+                                       : ret->type_index >= TN_NONE && ret->type_index <= TN_SMALL_BYTES;
+  const bool is_error = sound && ret->type_index == TN_ERROR;
+  if (sound && status == 0 && !is_error) return 0;
+  char text[768];
+  if (!is_error || status == 0) {
+    if (sound) tn_value_release(ret);
+    const char* what = !sound   ? "gave what is no value"
+                       : status ? "failed and gave no reason"
+                                : "did not fail and returned an error";
+    snprintf(text, sizeof text, "the plugin '%.60s' %s in %.120s", p->table->id, what, doing);
+    return make_error(TN_ERROR_PLUGIN, text, p->file, kBug, nullptr, ret);
+  }
+  auto* e = reinterpret_cast<TnError*>(ret->as.object);
+  // An exception that nothing in the plugin foresaw comes as an internal error; it is the plugin's, not ours.
+  const bool known = e->code > TN_ERROR_INTERNAL && e->code <= TN_ERROR_UNTRUSTED;
+  const bool broke = !known || e->code == TN_ERROR_PLUGIN || !*e->message;
+  if (!lead && !broke) return -1;
+  Owned cause;
+  *cause.ret() = *ret;
+  snprintf(text, sizeof text, "the plugin '%.60s' failed in %.120s: %.500s", p->table->id, doing,
+           *e->message ? e->message : "it does not say why");
+  return make_error(known ? e->code : int32_t{TN_ERROR_PLUGIN}, text, *e->where ? e->where : p->file,
+                    broke && !*e->hint ? kBug : e->hint, &e->header, ret);
+}
+
 int plugin_open(const char* path, TnValue* ret) {
   if (!path || !*path) return fail(TN_ERROR_ARGUMENT, ret, "a plugin cannot be opened without a path");
   // With a slash the path is that of a file, and no search.
@@ -137,7 +164,7 @@ int plugin_open(const char* path, TnValue* ret) {
   if (!p) return -1;
   p->file = strdup(path);
   Owned error;
-  if (table->create(&p->host, &p->instance, error.ret())) {
+  if (settle(p, "its start", table->create(&p->host, &p->instance, error.ret()), error.ret())) {
     tn_object_release(&p->header);
     const bool told = error.get().type_index == TN_ERROR;
     auto* e = reinterpret_cast<const TnError*>(error.get().as.object);

@@ -315,6 +315,7 @@ Value replay_folder(Session& session, Registry& registry, const std::string& fol
   settings.deadline_ms = reproducer.deadline_ms;
   settings.memory_bytes = reproducer.memory_bytes;
   IsolatedPlugin isolated(plugin, registry.place(), settings, session);
+  session.kinds().declare();  // the call may hold nodes of them
   try {
     isolated.replay(reproducer);
   } catch (const Error& e) {

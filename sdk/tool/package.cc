@@ -6,6 +6,7 @@
 
 #include "diag/render.h"
 #include "diag/suggest.h"
+#include "diag/utf8.h"
 #include "tool.h"
 
 namespace tenon::tool {
@@ -106,16 +107,19 @@ int doctor_code(const Json& j) {
   return j["code"].get<int>() ? exit_code_of(Error(j["code"].get<int32_t>(), "")) : int{kOk};
 }
 
+// What a file says, which nobody vouches for.
+std::string shown(const Json& j, const char* key) { return printable(text(j, key)); }
+
 int show_doctor(const Json& j) {
-  std::printf("%s\n", text(j, "verdict").c_str());
+  std::printf("%s\n", shown(j, "verdict").c_str());
   for (const Json& f : j["findings"]) {
     bool ok = f["ok"].get<bool>();
-    std::printf("  %-5s %-16s %s\n", ok ? "ok" : "WRONG", text(f, "check").c_str(),
-                ok ? "" : text(f, "message").c_str());
-    if (!text(f, "hint").empty()) std::printf("        hint: %s\n", text(f, "hint").c_str());
+    std::printf("  %-5s %-16s %s\n", ok ? "ok" : "WRONG", shown(f, "check").c_str(),
+                ok ? "" : shown(f, "message").c_str());
+    if (!shown(f, "hint").empty()) std::printf("        hint: %s\n", shown(f, "hint").c_str());
   }
-  if (!text(j, "sdk").empty()) std::printf("  built with Tenon %s\n", text(j, "sdk").c_str());
-  if (!text(j, "build_id").empty()) std::printf("  build id %s\n", text(j, "build_id").c_str());
+  if (!shown(j, "sdk").empty()) std::printf("  built with Tenon %s\n", shown(j, "sdk").c_str());
+  if (!shown(j, "build_id").empty()) std::printf("  build id %s\n", shown(j, "build_id").c_str());
   return doctor_code(j);
 }
 

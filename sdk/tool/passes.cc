@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diag/files.h"
+#include "diag/utf8.h"
 
 namespace tenon::tool {
 
@@ -59,8 +60,8 @@ void show_report(const Value& facts) {
     if (!text("as").empty()) to += " as " + text("as");
     if (!text("when").empty()) to += " when " + text("when") + ", else host";
     std::string at = text("where").empty() ? text("function") + "." + text("value") : text("where");
-    std::fprintf(stderr, "%s: %s -> %s%s%s\n", at.c_str(), text("operator").c_str(), to.c_str(),
-                 text("reason").empty() ? "" : ": ", text("reason").c_str());
+    const std::string line = at + ": " + text("operator") + " -> " + to;
+    std::fprintf(stderr, "%s\n", printable(line + (text("reason").empty() ? "" : ": " + text("reason"))).c_str());
   }
 }
 

@@ -93,15 +93,16 @@ struct Answer {
 
 void expect_refused(const std::vector<Answer>& answers,
                     const std::function<void(CompilerSession&, const fs::path& folder)>& use,
-                    const std::string& names = kId) {
-  for (bool isolated : {false, true})
+                    const std::string& names = kId, bool isolable = true) {
+  for (bool isolated : {false, true}) {
+    if (isolated && !isolable) continue;
     for (const Answer& a : answers) {
       SCOPED_TRACE(std::string(a.way) + (isolated ? ", isolated" : ""));
       Outcome o = outcome_of(a.way, isolated, use);
       EXPECT_EQ(o.signal, 0) << "the host died";
       EXPECT_EQ(o.code, a.code) << o.message;
       EXPECT_NE(o.message.find(a.says), std::string::npos) << o.message;
-      EXPECT_NE(o.message.find(names), std::string::npos) << o.message;
+      EXPECT_NE((o.message + o.hint).find(names), std::string::npos) << o.message << o.hint;
       EXPECT_NE(o.hint, "") << o.message;
       size_t left = 0;
       for (const auto& e : fs::directory_iterator(temporary() / "work"))
@@ -109,6 +110,7 @@ void expect_refused(const std::vector<Answer>& answers,
       EXPECT_EQ(left, 0u) << "files are left";
       fs::remove_all(temporary() / "work");
     }
+  }
 }
 
 void compile(CompilerSession& session, const fs::path& folder, const char* linker = "link-lld") {
@@ -275,6 +277,106 @@ TEST(Answers, OfLinkers) {
                   {"links into an empty file", "wrote no library with the sections of an artifact"},
                   {"links garbage", "wrote no library with the sections of an artifact"}},
                  [](CompilerSession& session, const fs::path& folder) { compile(session, folder, kId); });
+}
+
+// What every slot may do wrongly.
+const std::vector<Answer> kEscapes = {{"an exception", "let an exception escape: oops"},
+                                      {"a number is thrown", "let an exception escape"},
+                                      {"no error", "a call failed without an error object"},
+                                      {"no words", "it failed and does not say why"},
+                                      {"an internal error", "unforeseen"},
+                                      {"no value", "a call returned what is no value"}};
+
+std::vector<Answer> with_escapes(std::vector<Answer> answers) {
+  answers.insert(answers.begin(), kEscapes.begin(), kEscapes.end());
+  return answers;
+}
+
+TEST(Answers, OfKinds) {
+  auto use = [](CompilerSession& session, const fs::path&) {
+    session.load(session.parse("@T.prim_func\ndef main(A: T.Buffer((4,), \"float32\")):\n    A[0] = "
+                               "I.node(\"com.example.escape/1\", type=I.dtype(\"float32\"), a=A[1])\n",
+                               "in.py"),
+                 "eval-interp", Value());
+  };
+  expect_refused(
+      with_escapes({{"twice itself", "it still makes more"},
+                    {"a variable of nobody",
+                     "after the kinds of 'escapes-isolable' were lowered to run it: in function "
+                                             "`main`, at body.value: the variable `ghost` is used but not defined"}}),
+      use, "escapes-isolable", false);
+}
+
+TEST(Answers, OfPartitioners) {
+  expect_refused(
+      kEscapes,
+      [](CompilerSession& session, const fs::path&) {
+        const Builder& b = session.builder();
+        Node module = session.parse(
+            "@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return R.add(x, x)\n", "in.py");
+        session.run_pipeline(module,
+                             Value(b.array({b.string("passes-graph:normalize"),
+                                            b.string("passes-graph:partition{partitioners: [escapes-isolable]}")})),
+                             Value());
+      },
+      "this is a bug of the plugin 'escapes-isolable'", false);
+}
+
+// A field of a message of ONNX's, which is protobuf: with a number, or with bytes.
+std::string field(int number, const std::string& bytes) {
+  return std::string(1, static_cast<char>(number * 8 + 2)) + static_cast<char>(bytes.size()) + bytes;
+}
+std::string field(int number, int value) {
+  return std::string(1, static_cast<char>(number * 8)) + static_cast<char>(value);
+}
+
+TEST(Answers, OfConverters) {
+  const std::string type = field(2, field(1, field(1, 1) + field(2, field(1, field(1, 4)))));
+  const std::string node = field(1, "x") + field(2, "y") + field(4, "Escape") + field(7, "escapes");
+  const std::string model = field(1, 8) +
+                            field(7, field(1, node) + field(2, "main") + field(11, field(1, "x") + type) +
+                                         field(12, field(1, "y") + type)) +
+                            field(8, field(1, "escapes") + field(2, 1));
+  auto use = [&](CompilerSession& session, const fs::path& folder) {
+    const std::string path = (folder.parent_path() / "model.onnx").string();
+    std::ofstream(path, std::ios::binary) << model;
+    session.import_model(path, Value());
+  };
+  EXPECT_EQ(outcome_of("", false, use).message, "");
+  expect_refused(with_escapes({{"too many", "did not return one expression for each output"},
+                               {"a variable of nobody", "neither a call of an operator nor an input of the node"},
+                               {"a type", "neither a call of an operator nor an input of the node"},
+                               {"a call of a variable", "returned a call of what is no operator"}}),
+                 use, "this is a bug of the plugin 'escapes-isolable'", false);
+}
+
+TEST(Answers, OfExecutors) {
+  auto use = [](CompilerSession& session, const fs::path&) {
+    Value main = *session.load(session.parse(kLoops, "in.py"), "escapes-in-process", Value()).find("main");
+    call_function(main, {});
+  };
+  EXPECT_EQ(outcome_of("", false, use).message, "");
+  expect_refused(with_escapes({{"a number", "returned an integer for 'main', not a function"},
+                               {"another function", "did not make the function 'main' callable"}}),
+                 use, "escapes-in-process", false);
+  setenv("TENON_ANSWER_LATER", "1", 1);  // not while it loads, but when its function is called
+  expect_refused(with_escapes({{"an error and no failure", "it did not fail and returned an error"}}), use,
+                 "escapes-in-process", false);
+  unsetenv("TENON_ANSWER_LATER");
+}
+
+TEST(Answers, OfInstruments) {
+  auto use = [](CompilerSession& session, const fs::path&) {
+    const Builder& b = session.builder();
+    session.run_pipeline(session.parse(kLoops, "in.py"), Value(b.array({b.string("passes-loop:simplify")})),
+                         Value(b.map({{"instruments", Value(b.array({b.string("escapes-in-process")}))}})));
+  };
+  EXPECT_EQ(outcome_of("", false, use).message, "");
+  const auto answers = with_escapes({{"an error and no failure", "it did not fail and returned an error"}});
+  expect_refused(answers, use, "escapes-in-process", false);
+  setenv("TENON_ANSWER_LATER", "1", 1);  // not before a pass, but after it
+  expect_refused(answers, use, "escapes-in-process", false);
+  unsetenv("TENON_ANSWER_LATER");
 }
 
 class Cleaner : public testing::Environment {

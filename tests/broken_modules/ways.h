@@ -8,7 +8,7 @@
   W(number, "returned an integer where ir.Module/1 is due")                                                         \
   W(text, "returned a string where ir.Module/1 is due")                                                             \
   W(a_function, "returned tir.PrimFunc/1 where ir.Module/1 is due")                                                 \
-  W(error_as_result, "where ir.Module/1 is due")                                                                    \
+  W(error_as_result, "it did not fail and returned an error")                                                       \
   W(no_error, "a call failed without an error object")                                                              \
   W(null_node, "returned what is no value (type index 128)")                                                        \
   W(mislabelled, "returned what is no value (type index 128)")                                                      \

@@ -1,5 +1,9 @@
 // Nodes that the tables here do not convert: whoever offers "tenon.onnx_converter/1" for their domain is asked.
 #include <tenon/onnx_converter_plugin.h>
+#include <tenon/provider_call.h>
+
+#include <functional>
+#include <set>
 
 #include "importer.h"
 
@@ -11,7 +15,10 @@ std::string_view canonical(std::string_view domain) { return domain.empty() ? "a
 // Makes bindings of an expression that a converter returned; what stands in several places is bound once.
 class Binder {
  public:
-  explicit Binder(Importer& importer) : in_(importer) {}
+  using Refuse = std::function<void(const std::string& what)>;  // throws
+  // `given` are the expressions that the converter was given.
+  Binder(Importer& importer, Refuse refuse, const std::set<const TnNode*>& given)
+      : in_(importer), refuse_(std::move(refuse)), given_(given) {}
 
   Node operator()(const Node& e) {
     auto known = bound_.find(e.get());
@@ -19,7 +26,7 @@ class Binder {
     Node made = e;
     if (const auto* call = e.as<ir::Call>()) {
       const auto* op = call->op().as<ir::Op>();
-      if (!op) in_.refuse(TN_ERROR_PLUGIN, "the converter returned a call of what is no operator");
+      if (!op) refuse_("returned a call of what is no operator");
       std::vector<Node> args;
       for (const Node& a : nodes(call->args())) args.push_back((*this)(a));
       made = in_.call(std::string(op->id()).c_str(), args, Builder::entries(call->attrs()));
@@ -31,10 +38,11 @@ class Binder {
       const Node from = (*this)(item->tuple());
       const auto* type = from.slot(0).is_node() ? as_node(from.slot(0)).as<relax::TupleType>() : nullptr;
       if (!type || item->index() < 0 || static_cast<size_t>(item->index()) >= type->fields().size())
-        in_.refuse(TN_ERROR_PLUGIN,
-                   "the converter took item " + std::to_string(item->index()) + " of what has no such item");
+        refuse_("took item " + std::to_string(item->index()) + " of what has no such item");
       const Value& own = type->fields()[static_cast<size_t>(item->index())];
       made = in_.variable(in_.b.make<relax::TupleGetItem>({own, from, item->index()}), "lv");
+    } else if (!given_.contains(e.get()) && !e.is<ir::Constant>() && !e.is<relax::ShapeExpr>()) {
+      refuse_("returned an expression that is neither a call of an operator nor an input of the node nor a constant");
     }
     kept_.push_back(e);
     return bound_[e.get()] = made;
@@ -42,6 +50,8 @@ class Binder {
 
  private:
   Importer& in_;
+  const Refuse refuse_;
+  const std::set<const TnNode*>& given_;
   std::map<const TnNode*, Node> bound_;
   std::vector<Node> kept_;  // the keys stay alive
 };
@@ -91,20 +101,22 @@ bool Importer::convert_elsewhere(const OnnxNode& n) {
                         {"inputs", b.array(inputs)},
                         {"outputs", Value(static_cast<int64_t>(n.outputs.size()))},
                         {"attributes", b.map(attributes)}});
+    const std::string who = "the converter of '" + provider.plugin() + "'";
+    const std::string bug = "this is a bug of the plugin '" + provider.plugin() + "'";
     Value made;
     try {
-      made = provider.open().call<&TnOnnxConverter::convert>(context_, node.ptr());
-    } catch (const Error& e) { refuse(e.code, "the converter of '" + provider.plugin() + "': " + e.message, e.hint); }
+      made = call_provider<&TnOnnxConverter::convert>(provider, who, context_, node.ptr());
+    } catch (const Error& e) { refuse(e.code, e.message, e.hint); }
     if (!made.is_array() || made.ref<Array>().size() != n.outputs.size())
-      refuse(TN_ERROR_PLUGIN,
-             "the converter of '" + provider.plugin() + "' did not return one expression for each output",
-             "this is a bug of the plugin");
-    Binder bind(*this);
+      refuse(TN_ERROR_PLUGIN, who + " did not return one expression for each output", bug);
+    std::set<const TnNode*> given;
+    for (const Value& v : inputs)
+      if (v.is_node()) given.insert(as_node(v).get());
+    Binder bind(*this, [&](const std::string& what) { refuse(TN_ERROR_PLUGIN, who + " " + what, bug); }, given);
     for (size_t i = 0; i < n.outputs.size(); ++i) {
       const Value& v = made.ref<Array>()[i];
       if (!v.is_node())
-        refuse(TN_ERROR_PLUGIN, "the converter of '" + provider.plugin() + "' returned what is no expression",
-               "this is a bug of the plugin");
+        refuse(TN_ERROR_PLUGIN, who + " returned what is no expression", bug);
       set_output(i, bind(as_node(v)));
     }
     return true;

@@ -15,6 +15,7 @@
 //   def dense_choice(x, w): if n <= 64: r = cls.dense(x, w) else: r = cls.dense_host(x, w)
 #include <graph_pattern/graph_pattern.h>
 #include <tenon/cxx/arith.h>
+#include <tenon/provider_call.h>
 
 #include <cctype>
 #include <map>
@@ -213,14 +214,8 @@ class Partitioner {
   bool wanted(const Provider<TnPartitioner>& partitioner, const PatternMatch& match, const Node& f, Node& condition,
               Placement& placement) {
     std::string what = "the partitioner '" + partitioner.plugin() + "' about '" + match.pattern->name + "'";
-    Value answer;
-    try {
-      answer = partitioner.open().call<&TnPartitioner::decide>(args_.context, match.pattern->name.c_str(), f.get());
-    } catch (const Error& e) {
-      bool bug = e.code == TN_ERROR_INTERNAL;  // an exception that nothing in the plugin foresaw
-      throw Error(bug ? TN_ERROR_PLUGIN : e.code, what + ": " + e.message, e.where,
-                  bug && e.hint.empty() ? "this is a bug of the plugin '" + partitioner.plugin() + "'" : e.hint);
-    }
+    const Value answer = call_provider<&TnPartitioner::decide>(partitioner, what, args_.context,
+                                                               match.pattern->name.c_str(), f.get());
     auto wrong = [&](const std::string& why) {
       throw Error(TN_ERROR_PLUGIN, what + " answers wrongly: " + why, where(match.bindings.back()),
                   "this is a bug of the plugin '" + partitioner.plugin() + "'");
