@@ -79,10 +79,14 @@ class PluginInstance {
 struct CallArgs {
   const TnContext* context;
   const Map& options;  // complete: defaults are filled in
+  // Null for an option without a default that is not given.
   const Value* find(std::string_view option) const { return options.find(option); }
-  bool flag(std::string_view option) const { return find(option) && find(option)->as_bool(); }
-  int64_t number(std::string_view option) const { return find(option) ? find(option)->as_int() : 0; }
-  std::string_view text(std::string_view option) const { return find(option) ? find(option)->as_string() : ""; }
+  // An option that is given or has a default, of the type that the manifest says; anything else is an error.
+  bool flag(std::string_view option) const { return given(option, &Value::is_bool, "bool").as_bool(); }
+  int64_t number(std::string_view option) const { return given(option, &Value::is_int, "int").as_int(); }
+  std::string_view text(std::string_view option) const {
+    return given(option, &Value::is_string, "string").as_string();
+  }
   const Map& target() const { return Value::view(*context->target).ref<Map>(); }
   // A diagnostic for the user that does not end the call.
   void report(int32_t severity, const std::string& message, const TnSpan* span = nullptr,
@@ -92,6 +96,16 @@ struct CallArgs {
   // A fact for the user's report; hosts that do not know `record` do without.
   void record(const char* topic, const Value& data) const {
     if (TN_HAS(context, record)) context->record(context->self, topic, data.ptr());
+  }
+
+ private:
+  const Value& given(std::string_view option, bool (Value::*is_of_type)() const, const char* type) const {
+    const Value* v = find(option);
+    if (v && (v->*is_of_type)()) return *v;
+    throw Error(TN_ERROR_INTERNAL,
+                "the plugin reads the option '" + std::string(option) + "' as " + type + ", but " +
+                    (v ? "it is of another type" : "there is none"),
+                {}, "its manifest.yaml says which options there are, of which types and with which defaults");
   }
 };
 

@@ -45,9 +45,16 @@ Value count_steps(Probe& self, const PassArgs& args, const Node& function) {
 
 Value nothing(Probe&, const PassArgs&, const Node& function) { return function; }
 
+// Reads options otherwise than the manifest says.
+Value misread(Probe&, const PassArgs& args, const Node& function) {
+  if (args.number("depth") > 1) args.flag("deep");
+  args.flag("depth");
+  return function;
+}
+
 constexpr ModulePass<Probe> module_passes[] = {{"greet", &greet_all}};
 constexpr FunctionPass<Probe> function_passes[] = {
-    {"count-steps", &count_steps}, {"keep-steps", &count_steps}, {"nothing", &nothing}};
+    {"count-steps", &count_steps}, {"keep-steps", &count_steps}, {"nothing", &nothing}, {"misread", &misread}};
 constexpr auto pass_table = all_passes<Probe, module_passes, function_passes>();
 
 // ---- Kinds: the operand is slot 1, after the type
