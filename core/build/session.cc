@@ -10,6 +10,7 @@
 #include "build/model_source.h"
 #include "build/target.h"
 #include "diag/suggest.h"
+#include "diag/utf8.h"
 #include "ir/vocabulary.h"
 #include "pass/dump.h"
 #include "pass/plugin_failure.h"
@@ -275,11 +276,11 @@ Map Session::load(const Node& module, std::string_view executor, const Map& opti
                 plugin.library, "this is a bug of the plugin: ask its vendor");
   Value imports = this->imports(module);
   const Node readable = this->readable(module, plugin, "to run it");
-  return executor_functions(
-      builder_, plugin.id, readable.to<ir::Module>(),
-      with_context(module, plugin.id, plugin.id, [&](const TnContext* context, TnValue* ret) {
-        return table->load(use.instance, context, readable.get(), imports.ptr(), complete.ptr(), ret);
-      }));
+  return executor_functions(builder_, plugin.id, readable.to<ir::Module>(),
+                            with_context(module, plugin.id, plugin.id, [&](const TnContext* context, TnValue* ret) {
+                              return table->load(use.instance, context, readable.get(), imports.ptr(), complete.ptr(),
+                                                 ret);
+                            }));
 }
 
 // Says what can be read where no frontend is for files named like this one.
@@ -413,6 +414,10 @@ Map Session::generate(const Node& module, std::string_view codegen, const Map& o
                 "the code generator '" + plugin.id + "' returned " + value_kind(payload) + ", not a payload", {},
                 plugin_bug(plugin.id));
   check_payload(payload.ref<Map>(), plugin.id, module.to<ir::Module>());
+  const std::string format(payload.ref<Map>().find("format")->as_string());
+  const std::vector<std::string>& listed = plugin.codegen->formats;
+  if (std::find(listed.begin(), listed.end(), format) == listed.end())
+    refuse_payload(plugin.id, "its format '" + shortened(format) + "' is not among those of the plugin's manifest");
   return payload.ref<Map>();
 }
 

@@ -87,8 +87,8 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
   if (failure) return failure;
   if (asked("no value")) return *ret = number(0), ret->type_index = 60, 0;
   if (asked("a list for a payload")) return *ret = list(&one, 1), 0;
-  TnValue parts[8] = {text("format"),  text("elf-object/1"), text("bytes"), object(),
-                      text("exports"), map_of("main", text("answers_entry"))};
+  TnValue parts[8] = {text("format"), text("elf-object/1"), text("bytes"),
+                      object(),       text("exports"),      map_of("main", text("answers_entry"))};
   struct {
     const char* way;
     const char* part;
@@ -96,6 +96,7 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
   } ways[] = {{"format is a number", "format", one},
               {"format holds NUL", "format", text_of("elf-object/1\0x", 14)},
               {"format is text", "format", text("asm")},
+              {"format is unlisted", "format", text("elf/1")},
               {"bytes are a number", "bytes", one},
               {"bytes are none", "bytes", text("")},
               {"bytes are no object", "bytes", text("hello")},
@@ -188,10 +189,11 @@ static int compute(void* instance, const TnContext* context, const TnNode* call,
   if (asked("no loop function")) return *ret = number(0), ret->type_index = TN_NONE, 0;
   *ret = number(0), ret->type_index = TN_NODE, ret->as.object = (TnObject*)call;
   if (asked("a call for a loop function")) return tn_value_retain(ret), 0;
-  const char* head = asked("loops of another rank")    ? "x: T.Buffer((2, 2), \"float32\"), y: T.Buffer((4,), \"float32\")"
+  const char* head = asked("loops of another rank") ? "x: T.Buffer((2, 2), \"float32\"), y: T.Buffer((4,), \"float32\")"
                      : asked("loops of another dtype") ? "x: T.Buffer((4,), \"float32\"), y: T.Buffer((4,), \"int8\")"
-                     : asked("loops of no parameters") ? ""
-                                                       : "x: T.Buffer((4,), \"float32\"), y: T.Buffer((4,), \"float32\")";
+                     : asked("loops of no parameters")
+                         ? ""
+                         : "x: T.Buffer((4,), \"float32\"), y: T.Buffer((4,), \"float32\")";
   char module[512];
   snprintf(module, sizeof module, "@T.prim_func\ndef f(%s):\n    T.evaluate(0)\n", head);
   TnValue made;
@@ -221,7 +223,7 @@ static const void* capability(void* instance, const char* id) {
   if (!strcmp(id, TN_OP)) return &op_table;
   return 0;
 }
-static const TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, "wrong-answers", "1.2.3", &create,
-                               &destroy,         &capability};
+static const TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, "wrong-answers",
+                               "1.2.3",          &create,        &destroy,         &capability};
 TN_EXPORT const TnPlugin* tenon_plugin(void);
 TN_EXPORT const TnPlugin* tenon_plugin(void) { return &table; }

@@ -126,6 +126,7 @@ TEST(Answers, OfCodeGenerators) {
                   {"format is a number", "it has no format"},
                   {"format holds NUL", "it has no format"},
                   {"format is text", "it is no object file"},
+                  {"format is unlisted", "its format 'elf/1' is not among those of the plugin's manifest"},
                   {"bytes are a number", "its bytes are neither bytes nor a constant"},
                   {"bytes are none", "it has no bytes"},
                   {"bytes are no object", "is no object file, though its format says so"},
@@ -299,12 +300,11 @@ TEST(Answers, OfKinds) {
                                "in.py"),
                  "eval-interp", Value());
   };
-  expect_refused(
-      with_escapes({{"twice itself", "it still makes more"},
-                    {"a variable of nobody",
-                     "after the kinds of 'escapes-isolable' were lowered to run it: in function "
-                                             "`main`, at body.value: the variable `ghost` is used but not defined"}}),
-      use, "escapes-isolable", false);
+  expect_refused(with_escapes({{"twice itself", "it still makes more"},
+                               {"a variable of nobody",
+                                "after the kinds of 'escapes-isolable' were lowered to run it: in function "
+                                "`main`, at body.value: the variable `ghost` is used but not defined"}}),
+                 use, "escapes-isolable", false);
 }
 
 TEST(Answers, OfPartitioners) {
@@ -312,8 +312,8 @@ TEST(Answers, OfPartitioners) {
       kEscapes,
       [](CompilerSession& session, const fs::path&) {
         const Builder& b = session.builder();
-        Node module = session.parse(
-            "@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return R.add(x, x)\n", "in.py");
+        Node module =
+            session.parse("@R.function\ndef main(x: R.Tensor((4,), \"float32\")):\n    return R.add(x, x)\n", "in.py");
         session.run_pipeline(module,
                              Value(b.array({b.string("passes-graph:normalize"),
                                             b.string("passes-graph:partition{partitioners: [escapes-isolable]}")})),
@@ -333,10 +333,10 @@ std::string field(int number, int value) {
 TEST(Answers, OfConverters) {
   const std::string type = field(2, field(1, field(1, 1) + field(2, field(1, field(1, 4)))));
   const std::string node = field(1, "x") + field(2, "y") + field(4, "Escape") + field(7, "escapes");
-  const std::string model = field(1, 8) +
-                            field(7, field(1, node) + field(2, "main") + field(11, field(1, "x") + type) +
-                                         field(12, field(1, "y") + type)) +
-                            field(8, field(1, "escapes") + field(2, 1));
+  const std::string model =
+      field(1, 8) +
+      field(7, field(1, node) + field(2, "main") + field(11, field(1, "x") + type) + field(12, field(1, "y") + type)) +
+      field(8, field(1, "escapes") + field(2, 1));
   auto use = [&](CompilerSession& session, const fs::path& folder) {
     const std::string path = (folder.parent_path() / "model.onnx").string();
     std::ofstream(path, std::ios::binary) << model;

@@ -76,7 +76,8 @@ const TnKind kind_table{sizeof(TnKind), &lower};
 int decide(void*, const TnContext*, const char*, const TnNode*, TnValue* ret) {
   int status = 0;
   if (fails(ret, &status)) return status;
-  TnValue pairs[] = {text("take"), {TN_BOOL, 0, {!asked("a coloured reason")}}, text("reason"), text("a \x1b[31mreason")};
+  TnValue pairs[] = {
+      text("take"), {TN_BOOL, 0, {!asked("a coloured reason")}}, text("reason"), text("a \x1b[31mreason")};
   return rt->map(pairs, 2, ret);
 }
 const TnPartitioner partitioner_table{sizeof(TnPartitioner), &decide};
@@ -150,8 +151,8 @@ int create(const TnHost* host, void** instance, TnValue* ret) {
   *instance = const_cast<TnHost*>(host);
   return 0;
 }
-constexpr TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, kId, "1.2.3", &create, [](void*) {},
-                            &capability};
+constexpr TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, kId,
+                            "1.2.3",          &create,        [](void*) {},     &capability};
 
 }  // namespace
 

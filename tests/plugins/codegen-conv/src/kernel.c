@@ -26,11 +26,12 @@ static int run(void* self, int entry, const TnValue* args, int32_t n, TnValue* r
   const DLTensor *x = tn_tensor_argument(&args[0]), *out = tn_tensor_argument(&args[inputs]);
   if (!has_shape(x, row->batch, row->channels, row->height, row->width) ||
       !has_shape(out, x->shape[0], row->filters, rows, columns) ||
-      (inputs == 2 && !has_shape(tn_tensor_argument(&args[1]), row->filters, depth, row->kernel_height, row->kernel_width)))
+      (inputs == 2 &&
+       !has_shape(tn_tensor_argument(&args[1]), row->filters, depth, row->kernel_height, row->kernel_width)))
     return context->runtime->error(TN_ERROR_SHAPE, "conv_relu: an argument is not as it was compiled for", 0, 0, 0,
                                    ret);
-  const float* weight =
-      inputs == 2 ? (float*)tn_tensor_data(tn_tensor_argument(&args[1])) : (const float*)context->constants[row->weight_constant];
+  const float* weight = inputs == 2 ? (float*)tn_tensor_data(tn_tensor_argument(&args[1]))
+                                    : (const float*)context->constants[row->weight_constant];
   const float* input = (float*)tn_tensor_data(x);
   float* result = (float*)tn_tensor_data(out);
   for (int64_t b = 0; b < x->shape[0]; ++b)
@@ -55,6 +56,7 @@ static int run(void* self, int entry, const TnValue* args, int32_t n, TnValue* r
 #define ENTRY(k)                                                               \
   int conv_relu_##k(void* self, const TnValue* args, int32_t n, TnValue* ret); \
   int conv_relu_##k(void* self, const TnValue* args, int32_t n, TnValue* ret) { return run(self, k, args, n, ret); }
-ENTRY(0)
-ENTRY(1) ENTRY(2) ENTRY(3) ENTRY(4) ENTRY(5) ENTRY(6) ENTRY(7) ENTRY(8) ENTRY(9) ENTRY(10) ENTRY(11) ENTRY(12) ENTRY(13)
-    ENTRY(14) ENTRY(15)
+/* clang-format off */
+ENTRY(0) ENTRY(1) ENTRY(2) ENTRY(3) ENTRY(4) ENTRY(5) ENTRY(6) ENTRY(7)
+ENTRY(8) ENTRY(9) ENTRY(10) ENTRY(11) ENTRY(12) ENTRY(13) ENTRY(14) ENTRY(15)
+    /* clang-format on */
