@@ -133,7 +133,7 @@ class Engine {
   Atom* leaf(const Node& n);
   Atom* make(Op op, DLDataType t, const Linear& a, const Linear& b, DLDataType from = {}, std::vector<Atom*> args = {});
   static bool before(const Atom* x, const Atom* y);  // in output
-  static Atom* first(const Linear& x);         // the atom that is before the others
+  static Atom* first(const Linear& x);               // the atom that is before the others
   static bool same_tree(const Node& a, const Node& b);
 
   // ---- knowledge.cc

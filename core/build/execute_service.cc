@@ -75,8 +75,8 @@ Map executor_functions(const Builder& b, const std::string& plugin, const ir::Mo
     auto made = std::make_unique<ExecutorFunction>(ExecutorFunction{e.value(), plugin});
     functions.emplace_back(std::string(e.key()), call([&](TnValue* ret) {
                              return b.runtime()->function(
-                                 call_executor, made.get(),
-                                 [](void* p) { delete static_cast<ExecutorFunction*>(p); }, ret);
+                                 call_executor, made.get(), [](void* p) { delete static_cast<ExecutorFunction*>(p); },
+                                 ret);
                            }));
     (void)made.release();
   }
@@ -114,8 +114,8 @@ Map ExecuteService::load(const Node& module, const Map& imports, const Map& opti
   const Node readable = session_.readable(module, plugin, "to run it");
   Value given = b.map_value(imports);
   return executor_functions(b, plugin.id, readable.to<ir::Module>(), call_plugin(plugin.id, "", [&](TnValue* ret) {
-                              return table->load(use.instance, context.c(), readable.get(), given.ptr(),
-                                                 complete.ptr(), ret);
+                              return table->load(use.instance, context.c(), readable.get(), given.ptr(), complete.ptr(),
+                                                 ret);
                             }));
 }
 
@@ -133,8 +133,7 @@ Value ExecuteService::run(const Node& module, std::string_view name, const TnVal
   for (const Map::Entry& e : limits) options = b.with(options, e.key(), e.value());
   Map functions = load(module_of(b, m, name), b.map({}), options);
   const Value* function = functions.find(name);  // is there: it is public
-  if (!function)
-    throw Error(TN_ERROR_ARGUMENT, "'" + std::string(name) + "' has no body to run");
+  if (!function) throw Error(TN_ERROR_ARGUMENT, "'" + std::string(name) + "' has no body to run");
   auto* f = reinterpret_cast<TnFunction*>(function->raw().as.object);
   return call([&](TnValue* ret) { return f->call(f, args, n, ret); });
 }

@@ -86,7 +86,8 @@ void ExecutionCheck::add_cases(const Node& module) {
 }
 
 Map ExecutionCheck::load(const Node& module) const {
-  return execute_.load(module, imports_(module), b_.map({{"max_steps", Value(max_steps_)}, {"max_bytes", Value(kMaxBytes)}}));
+  return execute_.load(module, imports_(module),
+                       b_.map({{"max_steps", Value(max_steps_)}, {"max_bytes", Value(kMaxBytes)}}));
 }
 
 Outcome ExecutionCheck::run(const Map& functions, const Case& c, const std::vector<Value>& inputs) const {

@@ -12,7 +12,7 @@ namespace tenon {
 
 namespace {
 
-constexpr int kMostRounds = 64;  // of lowering what a lowering made
+constexpr int kMostRounds = 64;           // of lowering what a lowering made
 constexpr size_t kMostNodes = 1'000'000;  // that are lowered in them, beyond those that the function came with
 
 bool has_foreign(const TnNode* n) { return (n->reserved & kHasForeign) != 0; }
@@ -105,8 +105,7 @@ Node KindService::lower(const Node& module, const CompileEnvironment& environmen
     static void check_role(const Builder& b, const KindInfo& info, const Node& node, const Value& result,
                            const std::string& what, const std::string& plugin) {
       auto refuse = [&](const std::string& why) {
-        throw Error(TN_ERROR_PLUGIN, what + ": it returned " + why, span_where(node.span()),
-                    plugin_bug(plugin));
+        throw Error(TN_ERROR_PLUGIN, what + ": it returned " + why, span_where(node.span()), plugin_bug(plugin));
       };
       bool statement = (info.schema.flags & TN_KIND_STMT) != 0;
       auto check_one = [&](const Value& v) {

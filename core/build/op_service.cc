@@ -164,8 +164,8 @@ Value OpService::infer_type(const TnContext* context, const Node& call) {
     auto* table = static_cast<const TnOp*>(use.table);
     CallMark mark(calls_, op.plugin + " " + op.id);
     if (TN_HAS(table, infer_type)) {
-      Value type = call_plugin(
-          op.plugin, "", [&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
+      Value type = call_plugin(op.plugin, "",
+                               [&](TnValue* ret) { return table->infer_type(use.instance, context, call.get(), ret); });
       if (!is_type(type)) refuse(op, call, "infer_type", kind_text(b_, type) + " where a type is due");
       return type;
     }
@@ -189,8 +189,8 @@ Value OpService::compute(const TnContext* context, const Node& call) {
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no compute, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  Value made = call_plugin(
-      op.plugin, "", [&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
+  Value made =
+      call_plugin(op.plugin, "", [&](TnValue* ret) { return table->compute(use.instance, context, call.get(), ret); });
   check_loops(b_, op, call.to<ir::Call>(), made);
   return made;
 }
@@ -206,9 +206,8 @@ Value OpService::evaluate(const TnContext* context, const Node& call, const TnVa
     throw Error(TN_ERROR_PLUGIN,
                 "the plugin '" + op.plugin + "' has no evaluate, though its manifest says so for " + op.id);
   CallMark mark(calls_, op.plugin + " " + op.id);
-  return call_plugin(op.plugin, "", [&](TnValue* ret) {
-    return table->evaluate(use.instance, context, call.get(), args, n, ret);
-  });
+  return call_plugin(op.plugin, "",
+                     [&](TnValue* ret) { return table->evaluate(use.instance, context, call.get(), args, n, ret); });
 }
 
 }  // namespace tenon

@@ -156,8 +156,7 @@ class DeviceCall {
     if (stage(status, q, TN_PROFILE_COPY_IN, copied, begin)) return -1;
     const int64_t launched = now_if_profiled();
     const LoadedPayload& p = *f_.payload;
-    if (settle(p.plugin, f_.name,
-               p.loader->launch(p.module, f_.function.function, q->handle, values_, n_, ret_), ret_))
+    if (settle(p.plugin, f_.name, p.loader->launch(p.module, f_.function.function, q->handle, values_, n_, ret_), ret_))
       return ret_->type_index == TN_ERROR && reinterpret_cast<TnError*>(ret_->as.object)->code != TN_ERROR_DEVICE
                  ? -1
                  : device_failed(d_, f_.name, ret_);
@@ -280,9 +279,9 @@ int load_payload(Environment* e, const TnPayload& payload, const Choice& choice,
   TnLoadTarget target = {sizeof target, p->name, device ? device->api : nullptr, device ? device->handle : nullptr};
   Owned error;
   constexpr const char* kLoading = "loading a payload";
-  if (p->name && settle(p->plugin, kLoading,
-                        p->loader->load(p->plugin->instance, &p->payload, &target, &p->module, error.ret()),
-                        error.ret()) == 0) {
+  if (p->name &&
+      settle(p->plugin, kLoading, p->loader->load(p->plugin->instance, &p->payload, &target, &p->module, error.ret()),
+             error.ret()) == 0) {
     if (p->module) {
       *out = p;
       return 0;

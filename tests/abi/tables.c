@@ -8,11 +8,11 @@
 #include <tenon/ext/draft/loader.h>
 #include <tenon/ext/draft/onnx_converter.h>
 #include <tenon/ext/draft/partitioner.h>
-#include <tenon/ext/plugins.h>
 #include <tenon/ext/executor.h>
 #include <tenon/ext/linker.h>
 #include <tenon/ext/op.h>
 #include <tenon/ext/pass.h>
+#include <tenon/ext/plugins.h>
 #include <tenon/runtime.h>
 
 #define WORD(Table, n, slot) _Static_assert(offsetof(Table, slot) == 8 * (n), #Table "." #slot " has moved")

@@ -54,9 +54,9 @@ int use_tenon(void) {
 
 /* The C interface of LLVM 15, as far as it is needed. */
 typedef void* Ref;
-#define SLOT(type, name, parameters)                            \
-  type(*name) parameters;                                       \
-  *(void**)&name = dlsym(library, #name);                       \
+#define SLOT(type, name, parameters)      \
+  type(*name) parameters;                 \
+  *(void**)&name = dlsym(library, #name); \
   if (!name) return complain("libLLVM-15 has no " #name, NULL)
 
 NEIGHBOUR int use_llvm15(const char* path);
@@ -102,7 +102,8 @@ int use_llvm15(const char* path) {
   LLVMLinkInMCJIT();
   Ref context = LLVMContextCreate(), module = LLVMModuleCreateWithNameInContext("other", context);
   Ref i64 = LLVMInt64TypeInContext(context);
-  Ref f = LLVMAddFunction(module, "square", LLVMFunctionType(i64, &i64, 1, 0)), builder = LLVMCreateBuilderInContext(context);
+  Ref f = LLVMAddFunction(module, "square", LLVMFunctionType(i64, &i64, 1, 0)),
+      builder = LLVMCreateBuilderInContext(context);
   LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, f, "entry"));
   LLVMBuildRet(builder, LLVMBuildMul(builder, LLVMGetParam(f, 0), LLVMGetParam(f, 0), "x"));
   LLVMDisposeBuilder(builder);

@@ -26,7 +26,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
-static const TnHost* host; /* of the instance that is called: several sessions may use the plugin in turn */
+static const TnHost* host;   /* of the instance that is called: several sessions may use the plugin in turn */
 static const TnContext* now; /* of the call */
 
 /* ---- Deeds. The argument is a node that the plugin was given, or null; the result is the status to return, or GO_ON. */
@@ -35,15 +35,43 @@ enum { GO_ON = 1 };
 static volatile int zero = 0;
 static void* volatile kept[64];
 
-static int segv(TnObject* a, TnValue* r) { (void)a, (void)r; return *(volatile int*)(uintptr_t)(8 + zero); }
-static int deed_abort(TnObject* a, TnValue* r) { (void)a, (void)r; abort(); }
-static int exit_0(TnObject* a, TnValue* r) { (void)a, (void)r; exit(0); }
-static int exit_3(TnObject* a, TnValue* r) { (void)a, (void)r; exit(3); }
-static int quick_exit_0(TnObject* a, TnValue* r) { (void)a, (void)r; _exit(0); }
-static int signal_kill(TnObject* a, TnValue* r) { (void)a, (void)r; return raise(SIGKILL); }
-static int signal_term(TnObject* a, TnValue* r) { (void)a, (void)r; return raise(SIGTERM); }
-static int signal_bus(TnObject* a, TnValue* r) { (void)a, (void)r; return raise(SIGBUS); }
-static int signal_stop(TnObject* a, TnValue* r) { (void)a, (void)r; raise(SIGSTOP); return GO_ON; }
+static int segv(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  return *(volatile int*)(uintptr_t)(8 + zero);
+}
+static int deed_abort(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  abort();
+}
+static int exit_0(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  exit(0);
+}
+static int exit_3(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  exit(3);
+}
+static int quick_exit_0(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  _exit(0);
+}
+static int signal_kill(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  return raise(SIGKILL);
+}
+static int signal_term(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  return raise(SIGTERM);
+}
+static int signal_bus(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  return raise(SIGBUS);
+}
+static int signal_stop(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  raise(SIGSTOP);
+  return GO_ON;
+}
 static int divide(TnObject* a, TnValue* r) {
   (void)a, (void)r;
 #if defined(__x86_64__)
@@ -53,15 +81,29 @@ static int divide(TnObject* a, TnValue* r) {
 #endif
   return GO_ON;
 }
-static int trap(TnObject* a, TnValue* r) { (void)a, (void)r; __builtin_trap(); }
+static int trap(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  __builtin_trap();
+}
 static int recurse(volatile char* before) {
   volatile char here[4096];
   here[0] = before ? *before : 1;
   return recurse(here) + here[0];
 }
-static int stack(TnObject* a, TnValue* r) { (void)a, (void)r; return recurse(0) ? GO_ON : 0; }
-static int loop(TnObject* a, TnValue* r) { (void)a, (void)r; while (!zero) {} return GO_ON; }
-static int sleep_long(TnObject* a, TnValue* r) { (void)a, (void)r; sleep(3600); return GO_ON; }
+static int stack(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  return recurse(0) ? GO_ON : 0;
+}
+static int loop(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  while (!zero) {}
+  return GO_ON;
+}
+static int sleep_long(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  sleep(3600);
+  return GO_ON;
+}
 static int wait_for_itself(TnObject* a, TnValue* r) {
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   (void)a, (void)r;
@@ -98,7 +140,11 @@ static int print_much(TnObject* a, TnValue* r) {
   abort();
 }
 /* Both come back from the call. */
-static int fork_return(TnObject* a, TnValue* r) { (void)a, (void)r; fork(); return GO_ON; }
+static int fork_return(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  fork();
+  return GO_ON;
+}
 /* It ends, and what it forked keeps its descriptors open. */
 static int fork_leave(TnObject* a, TnValue* r) {
   (void)a, (void)r;
@@ -120,7 +166,11 @@ static int replace_all(TnObject* a, TnValue* r) {
     if (fd != null && fcntl(fd, F_GETFD) >= 0) dup2(null, fd);
   return GO_ON;
 }
-static int trace_me(TnObject* a, TnValue* r) { (void)a, (void)r; ptrace(PTRACE_TRACEME, 0, 0, 0); abort(); }
+static int trace_me(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  ptrace(PTRACE_TRACEME, 0, 0, 0);
+  abort();
+}
 static int no_files(TnObject* a, TnValue* r) {
   struct rlimit none = {0, 0};
   (void)a, (void)r;
@@ -187,7 +237,9 @@ static int free_twice(TnObject* a, TnValue* r) {
   free(kept[0]);
   return GO_ON;
 }
-static void* crash_thread(void* data) { return (void*)(uintptr_t)*(volatile int*)((uintptr_t)8 + zero + (data ? 0 : 0)); }
+static void* crash_thread(void* data) {
+  return (void*)(uintptr_t)*(volatile int*)((uintptr_t)8 + zero + (data ? 0 : 0));
+}
 static int other_thread(TnObject* a, TnValue* r) {
   pthread_t thread;
   (void)a, (void)r;
@@ -208,9 +260,21 @@ static int forged_stack(TnObject* a, TnValue* r) {
   return GO_ON;
 }
 /* What harms nobody else when it is in a process of its own. */
-static int folder(TnObject* a, TnValue* r) { (void)a, (void)r; if (chdir("/") != 0) return 0; return GO_ON; }
-static int deed_locale(TnObject* a, TnValue* r) { (void)a, (void)r; setlocale(LC_ALL, "C.UTF-8"); return GO_ON; }
-static int rounding(TnObject* a, TnValue* r) { (void)a, (void)r; fesetround(FE_DOWNWARD); return GO_ON; }
+static int folder(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  if (chdir("/") != 0) return 0;
+  return GO_ON;
+}
+static int deed_locale(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  setlocale(LC_ALL, "C.UTF-8");
+  return GO_ON;
+}
+static int rounding(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  fesetround(FE_DOWNWARD);
+  return GO_ON;
+}
 static int block_signals(TnObject* a, TnValue* r) {
   sigset_t all;
   (void)a, (void)r;
@@ -218,7 +282,11 @@ static int block_signals(TnObject* a, TnValue* r) {
   sigprocmask(SIG_SETMASK, &all, 0);
   return GO_ON;
 }
-static int handlers(TnObject* a, TnValue* r) { (void)a, (void)r; signal(SIGINT, SIG_IGN); return GO_ON; }
+static int handlers(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  signal(SIGINT, SIG_IGN);
+  return GO_ON;
+}
 static int fork_exit(TnObject* a, TnValue* r) {
   (void)a, (void)r;
   pid_t child = fork();
@@ -227,14 +295,53 @@ static int fork_exit(TnObject* a, TnValue* r) {
   return GO_ON;
 }
 /* What goes wrong in the answer. */
-static int none(TnObject* a, TnValue* r) { (void)a, (void)r; return GO_ON; }
-static int no_result(TnObject* a, TnValue* r) { (void)a; r->type_index = TN_NONE; r->as.i = 0; return 0; }
-static int no_error(TnObject* a, TnValue* r) { (void)a; r->type_index = TN_NONE; r->as.i = 0; return -1; }
-static int number(TnObject* a, TnValue* r) { (void)a; r->type_index = TN_INT; r->as.i = 42; return 0; }
-static int wild_result(TnObject* a, TnValue* r) { (void)a; r->type_index = TN_NODE; r->as.p = (void*)(uintptr_t)0x4141414140; return 0; }
-static int wild_error(TnObject* a, TnValue* r) { (void)a; r->type_index = TN_ERROR; r->as.p = (void*)(uintptr_t)0x4141414140; return -1; }
-static int unknown_type(TnObject* a, TnValue* r) { (void)a; r->type_index = 9999; r->as.p = malloc(64); memset(r->as.p, 0, 64); return 0; }
-static int pointer(TnObject* a, TnValue* r) { (void)a; r->type_index = TN_POINTER; r->as.p = r; return 0; }
+static int none(TnObject* a, TnValue* r) {
+  (void)a, (void)r;
+  return GO_ON;
+}
+static int no_result(TnObject* a, TnValue* r) {
+  (void)a;
+  r->type_index = TN_NONE;
+  r->as.i = 0;
+  return 0;
+}
+static int no_error(TnObject* a, TnValue* r) {
+  (void)a;
+  r->type_index = TN_NONE;
+  r->as.i = 0;
+  return -1;
+}
+static int number(TnObject* a, TnValue* r) {
+  (void)a;
+  r->type_index = TN_INT;
+  r->as.i = 42;
+  return 0;
+}
+static int wild_result(TnObject* a, TnValue* r) {
+  (void)a;
+  r->type_index = TN_NODE;
+  r->as.p = (void*)(uintptr_t)0x4141414140;
+  return 0;
+}
+static int wild_error(TnObject* a, TnValue* r) {
+  (void)a;
+  r->type_index = TN_ERROR;
+  r->as.p = (void*)(uintptr_t)0x4141414140;
+  return -1;
+}
+static int unknown_type(TnObject* a, TnValue* r) {
+  (void)a;
+  r->type_index = 9999;
+  r->as.p = malloc(64);
+  memset(r->as.p, 0, 64);
+  return 0;
+}
+static int pointer(TnObject* a, TnValue* r) {
+  (void)a;
+  r->type_index = TN_POINTER;
+  r->as.p = r;
+  return 0;
+}
 static int free_arguments(TnObject* a, TnValue* r) {
   (void)r;
   for (int i = 0; a && i < 100; ++i) tn_object_release(a);
@@ -420,7 +527,8 @@ static int import_text(void* instance, const TnContext* context, const TnModelSo
 }
 static const TnFrontend frontend_table = {sizeof(TnFrontend), &import_text};
 
-static int decide(void* instance, const TnContext* context, const char* pattern, const TnNode* candidate, TnValue* ret) {
+static int decide(void* instance, const TnContext* context, const char* pattern, const TnNode* candidate,
+                  TnValue* ret) {
   host = instance, now = context, (void)pattern;
   int status = act("call", (TnObject*)candidate, ret);
   if (status != GO_ON) return status;
@@ -459,18 +567,15 @@ static const void* capability(void* instance, const char* id) {
   static const struct {
     const char* id;
     const void* table;
-  } tables[] = {{TN_PASS, &pass_table},
-                {TN_OP, &op_table},
-                {TN_CODEGEN, &codegen_table},
-                {TN_LINKER, &linker_table},
-                {TN_FRONTEND, &frontend_table},
-                {TN_PARTITIONER, &partitioner_table},
+  } tables[] = {{TN_PASS, &pass_table},         {TN_OP, &op_table},
+                {TN_CODEGEN, &codegen_table},   {TN_LINKER, &linker_table},
+                {TN_FRONTEND, &frontend_table}, {TN_PARTITIONER, &partitioner_table},
                 {TN_KIND, &kind_table}};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; ++i)
     if (strcmp(tables[i].id, id) == 0) return tables[i].table;
   return 0;
 }
-static const TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, ID, "1.2.3", &create, &destroy,
-                               &capability};
+static const TnPlugin table = {sizeof(TnPlugin), TN_ABI_VERSION, TN_IR_VOCABULARY, ID,
+                               "1.2.3",          &create,        &destroy,         &capability};
 TN_EXPORT const TnPlugin* tenon_plugin(void);
 TN_EXPORT const TnPlugin* tenon_plugin(void) { return &table; }

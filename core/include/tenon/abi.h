@@ -35,20 +35,20 @@ extern "C" {
 /* ---- Values ------------------------------------------------------------------------------------------------- */
 
 enum {
-  TN_NONE = 0,         /* payload is zero */
-  TN_INT = 1,          /* as.i */
-  TN_BOOL = 2,         /* as.i, 0 or 1 */
-  TN_FLOAT = 3,        /* as.f */
-  TN_POINTER = 4,      /* as.p, borrowed */
-  TN_DTYPE = 5,        /* as.dtype */
-  TN_DEVICE = 6,       /* as.device */
-  TN_DLTENSOR = 7,     /* as.p is a DLTensor*, borrowed, arguments only */
-  TN_C_STRING = 8,     /* as.s, borrowed, arguments only */
-  TN_BYTE_ARRAY = 9,   /* as.p is a byte-array view, borrowed, arguments only */
-  TN_RVALUE = 10,      /* as.p is a TnObject** that may be moved from */
+  TN_NONE = 0,          /* payload is zero */
+  TN_INT = 1,           /* as.i */
+  TN_BOOL = 2,          /* as.i, 0 or 1 */
+  TN_FLOAT = 3,         /* as.f */
+  TN_POINTER = 4,       /* as.p, borrowed */
+  TN_DTYPE = 5,         /* as.dtype */
+  TN_DEVICE = 6,        /* as.device */
+  TN_DLTENSOR = 7,      /* as.p is a DLTensor*, borrowed, arguments only */
+  TN_C_STRING = 8,      /* as.s, borrowed, arguments only */
+  TN_BYTE_ARRAY = 9,    /* as.p is a byte-array view, borrowed, arguments only */
+  TN_RVALUE = 10,       /* as.p is a TnObject** that may be moved from */
   TN_SMALL_STRING = 11, /* as.small holds `small_size` bytes */
   TN_SMALL_BYTES = 12,
-  TN_OBJECT = 64,      /* the first index whose value is a counted object */
+  TN_OBJECT = 64, /* the first index whose value is a counted object */
   TN_STRING = 65,
   TN_BYTES = 66,
   TN_ERROR = 67,
@@ -57,9 +57,9 @@ enum {
   TN_TENSOR = 70,
   TN_ARRAY = 71,
   TN_MAP = 72,
-  TN_NODE = 128,       /* an IR node (ir.h) */
-  TN_SPAN = 129,       /* a source range (ir.h) */
-  TN_CONSTANT = 130,   /* a reference into a constant store (ir.h) */
+  TN_NODE = 128,         /* an IR node (ir.h) */
+  TN_SPAN = 129,         /* a source range (ir.h) */
+  TN_CONSTANT = 130,     /* a reference into a constant store (ir.h) */
   TN_FIRST_DYNAMIC = 192 /* from here on, given out at run time by TnRuntime.type_index */
 };
 
@@ -142,13 +142,13 @@ typedef struct TnFunction {
 
 enum {
   TN_OK = 0,
-  TN_ERROR_INTERNAL = 1,        /* a bug of Tenon */
-  TN_ERROR_PLUGIN = 2,          /* a bug of a plugin */
-  TN_ERROR_ARGUMENT = 3,        /* a value passed by the caller is not acceptable */
-  TN_ERROR_TYPE = 4,            /* wrong type or dtype */
-  TN_ERROR_SHAPE = 5,           /* wrong rank or shape */
+  TN_ERROR_INTERNAL = 1, /* a bug of Tenon */
+  TN_ERROR_PLUGIN = 2,   /* a bug of a plugin */
+  TN_ERROR_ARGUMENT = 3, /* a value passed by the caller is not acceptable */
+  TN_ERROR_TYPE = 4,     /* wrong type or dtype */
+  TN_ERROR_SHAPE = 5,    /* wrong rank or shape */
   TN_ERROR_DEVICE = 6,
-  TN_ERROR_ALIAS = 7,           /* buffers overlap that must not */
+  TN_ERROR_ALIAS = 7, /* buffers overlap that must not */
   TN_ERROR_PARSE = 8,
   TN_ERROR_VERIFY = 9,
   TN_ERROR_UNSUPPORTED = 10,
@@ -156,12 +156,12 @@ enum {
   TN_ERROR_DUPLICATE = 12,
   TN_ERROR_ABI_MISMATCH = 13,
   TN_ERROR_IO = 14,
-  TN_ERROR_LIMIT = 15,          /* a bound of Limits was reached */
+  TN_ERROR_LIMIT = 15, /* a bound of Limits was reached */
   TN_ERROR_CANCELLED = 16,
   TN_ERROR_OUT_OF_MEMORY = 17,
-  TN_ERROR_CORRUPT = 18,        /* bytes that do not decode or do not match their digest */
-  TN_ERROR_CHECK_FAILED = 19,   /* a check in the program itself failed */
-  TN_ERROR_UNTRUSTED = 20       /* the trust policy does not admit it */
+  TN_ERROR_CORRUPT = 18,      /* bytes that do not decode or do not match their digest */
+  TN_ERROR_CHECK_FAILED = 19, /* a check in the program itself failed */
+  TN_ERROR_UNTRUSTED = 20     /* the trust policy does not admit it */
 };
 
 typedef struct TnError {

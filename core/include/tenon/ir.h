@@ -22,12 +22,12 @@ typedef struct TnNode {
   TN_MADE_BY_HOST(TnNode)
   TnObject header; /* type index TN_NODE */
   uint32_t kind;
-  uint32_t depth; /* 1 + the greatest depth below; at most Limits.depth (4096) */
-  uint64_t hash;  /* structural; ignores the identity of variables, names and spans: a filter, not an identity */
+  uint32_t depth;     /* 1 + the greatest depth below; at most Limits.depth (4096) */
+  uint64_t hash;      /* structural; ignores the identity of variables, names and spans: a filter, not an identity */
   const TnSpan* span; /* or null */
   uint32_t slot_count;
   uint32_t reserved; /* the host's own */
-  TnValue slots[1]; /* slot_count of them; a none slot has a zero payload */
+  TnValue slots[1];  /* slot_count of them; a none slot has a zero payload */
 } TnNode;
 
 /* Bytes that the IR refers to and never holds. `data` is readable while the object lives. */
@@ -41,8 +41,18 @@ typedef struct TnConstant {
   uint64_t offset;    /* within the store */
 } TnConstant;
 
-enum { TN_SLOT_NODE, TN_SLOT_ARRAY, TN_SLOT_MAP, TN_SLOT_STR, TN_SLOT_INT, TN_SLOT_BOOL, TN_SLOT_FLOAT, TN_SLOT_DTYPE, TN_SLOT_ANY,
-       TN_SLOT_VALUES };
+enum {
+  TN_SLOT_NODE,
+  TN_SLOT_ARRAY,
+  TN_SLOT_MAP,
+  TN_SLOT_STR,
+  TN_SLOT_INT,
+  TN_SLOT_BOOL,
+  TN_SLOT_FLOAT,
+  TN_SLOT_DTYPE,
+  TN_SLOT_ANY,
+  TN_SLOT_VALUES
+};
 enum { TN_ROLE_USE, TN_ROLE_DEF, TN_ROLE_SHAPES, TN_ROLE_SHAPE, TN_ROLE_NAME };
 
 typedef struct TnSlotSchema {
@@ -53,8 +63,8 @@ typedef struct TnSlotSchema {
 
 typedef struct TnKindSchema {
   size_t size;
-  size_t slot_size;  /* sizeof(TnSlotSchema) of the writer */
-  const char* id;    /* "tir.For/1" */
+  size_t slot_size; /* sizeof(TnSlotSchema) of the writer */
+  const char* id;   /* "tir.For/1" */
   uint32_t kind;
   uint32_t flags;
   uint32_t slot_count;

@@ -20,6 +20,8 @@
  * Every EXPR kind begins with `type`: a dtype at loop level, a type node at graph level, none when not yet known. */
 #ifndef TENON_KINDS_H
 #define TENON_KINDS_H
+/* A row a kind, laid out by hand. */
+/* clang-format off */
 
 /* Raised by one whenever a kind or a slot is added. */
 #define TN_IR_VOCABULARY 2u

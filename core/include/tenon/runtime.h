@@ -13,7 +13,10 @@ extern "C" {
 /* The versioned DLPack exchange structure, for headers that are older than it. */
 #if !defined(DLPACK_MAJOR_VERSION)
 typedef struct TnDLManagedTensorVersioned {
-  struct { uint32_t major; uint32_t minor; } version;
+  struct {
+    uint32_t major;
+    uint32_t minor;
+  } version;
   void* manager_ctx;
   void (*deleter)(struct TnDLManagedTensorVersioned* self);
   uint64_t flags; /* bit 0: read only */
@@ -31,12 +34,20 @@ enum {
   TN_DIM_END = 0,
   TN_DIM_CONST = 1,  /* the next word is pushed */
   TN_DIM_SYMBOL = 2, /* the next word is an index into symbols, whose value is pushed */
-  TN_DIM_ADD = 3, TN_DIM_SUB = 4, TN_DIM_MUL = 5, TN_DIM_FLOORDIV = 6, TN_DIM_FLOORMOD = 7, TN_DIM_MIN = 8, TN_DIM_MAX = 9
+  TN_DIM_ADD = 3,
+  TN_DIM_SUB = 4,
+  TN_DIM_MUL = 5,
+  TN_DIM_FLOORDIV = 6,
+  TN_DIM_FLOORMOD = 7,
+  TN_DIM_MIN = 8,
+  TN_DIM_MAX = 9
 };
 
 enum { TN_PARAM_TENSOR = 0, TN_PARAM_SCALAR = 1, TN_PARAM_HANDLE = 2 };
-enum { TN_PARAM_WRITTEN = 1u, /* must not overlap any other tensor argument */
-       TN_PARAM_STRIDED = 2u  /* any strides are accepted; without it the tensor must be contiguous */ };
+enum {
+  TN_PARAM_WRITTEN = 1u, /* must not overlap any other tensor argument */
+  TN_PARAM_STRIDED = 2u  /* any strides are accepted; without it the tensor must be contiguous */
+};
 
 typedef struct TnParam {
   const char* name;
@@ -44,8 +55,8 @@ typedef struct TnParam {
   uint32_t flags;
   DLDataType dtype;
   int32_t ndim;
-  int32_t symbol;       /* for an integer scalar: the symbol that it binds, or -1 */
-  const int64_t* dims;  /* `ndim` postfix programs, one after another */
+  int32_t symbol;      /* for an integer scalar: the symbol that it binds, or -1 */
+  const int64_t* dims; /* `ndim` postfix programs, one after another */
 } TnParam;
 
 /* What a compiled or interpreted function accepts. Constant data; its size travels with it. */
@@ -65,8 +76,8 @@ typedef struct TnSignature {
 typedef struct TnModuleContext {
   size_t size;
   const struct TnRuntime* runtime;
-  TnFunction* const* imports;     /* in the order of the payload's import list */
-  const void* const* constants;   /* base addresses, in the order of the payload's constant list */
+  TnFunction* const* imports;   /* in the order of the payload's import list */
+  const void* const* constants; /* base addresses, in the order of the payload's constant list */
 } TnModuleContext;
 
 /* One share of a parallel loop: task `index` of `count`. Returns 0, or -1 with `*ret` owning the error. */
@@ -82,7 +93,13 @@ typedef struct TnAllocator {
   void (*free)(void* self, void* memory, size_t bytes);
 } TnAllocator;
 
-enum { TN_PROFILE_RUN = 0, TN_PROFILE_LAUNCH = 1, TN_PROFILE_COPY_IN = 2, TN_PROFILE_COPY_OUT = 3, TN_PROFILE_WAIT = 4 };
+enum {
+  TN_PROFILE_RUN = 0,
+  TN_PROFILE_LAUNCH = 1,
+  TN_PROFILE_COPY_IN = 2,
+  TN_PROFILE_COPY_OUT = 3,
+  TN_PROFILE_WAIT = 4
+};
 
 typedef struct TnProfileEvent {
   size_t size;
@@ -92,7 +109,7 @@ typedef struct TnProfileEvent {
   const char* device; /* "com.vendor.npu:0", "cpu:0" */
   int64_t begin_ns;   /* of CLOCK_MONOTONIC */
   int64_t end_ns;
-  uint64_t bytes;     /* copied */
+  uint64_t bytes; /* copied */
 } TnProfileEvent;
 
 /* Told of every stage of a run, on the thread of the run. With one, stages are waited for one by one. */
@@ -117,9 +134,9 @@ typedef struct TnRunContext {
   const TnFencePoint* signal; /* reached when the outputs are ready; fails when the run fails */
   TnObject* const* queues;    /* of TnRuntime.queue, at most one a device: what runs there is enqueued in it */
   int32_t queue_count;
-  int32_t threads;            /* that loops may use at most, the caller included; 0: as the process */
-  const int32_t* cancel;      /* read atomically: not 0 when the caller wants to stop. TN_ERROR_CANCELLED */
-  int64_t deadline_ns;        /* of CLOCK_MONOTONIC. TN_ERROR_CANCELLED */
+  int32_t threads;       /* that loops may use at most, the caller included; 0: as the process */
+  const int32_t* cancel; /* read atomically: not 0 when the caller wants to stop. TN_ERROR_CANCELLED */
+  int64_t deadline_ns;   /* of CLOCK_MONOTONIC. TN_ERROR_CANCELLED */
   const TnProfiler* profiler;
   const TnAllocator* allocator;
   void* scratch; /* 64-byte aligned: workspace_alloc on the calling thread takes from here while there is room */
@@ -137,15 +154,15 @@ typedef struct TnBlob {
 typedef struct TnPayload {
   size_t size;
   const char* format;
-  const char* device;          /* "com.vendor.npu", "com.vendor.npu:0"; "" for the host */
-  const char* maker;           /* the id of the code generator, for messages */
-  const void* data;            /* at the begin of a page */
+  const char* device; /* "com.vendor.npu", "com.vendor.npu:0"; "" for the host */
+  const char* maker;  /* the id of the code generator, for messages */
+  const void* data;   /* at the begin of a page */
   uint64_t bytes;
   const TnValue* requirements; /* a map, or none */
   const TnValue* exports;      /* a map: name of a function -> symbol */
   const TnBlob* constants;     /* in the order of the payload's list */
   size_t constant_count;
-  TnFunction* const* imports;  /* likewise; null for those that other payloads implement and that are not there yet */
+  TnFunction* const* imports; /* likewise; null for those that other payloads implement and that are not there yet */
   size_t import_count;
 } TnPayload;
 

@@ -115,8 +115,7 @@ bool Importer::convert_elsewhere(const OnnxNode& n) {
     Binder bind(*this, [&](const std::string& what) { refuse(TN_ERROR_PLUGIN, who + " " + what, bug); }, given);
     for (size_t i = 0; i < n.outputs.size(); ++i) {
       const Value& v = made.ref<Array>()[i];
-      if (!v.is_node())
-        refuse(TN_ERROR_PLUGIN, who + " returned what is no expression", bug);
+      if (!v.is_node()) refuse(TN_ERROR_PLUGIN, who + " returned what is no expression", bug);
       set_output(i, bind(as_node(v)));
     }
     return true;

@@ -180,8 +180,7 @@ class Normalizer {
       return b_.with(made, relax::ShapeExpr::Slot::type, type);
     }
     if (e.is<relax::SeqExpr>())
-      throw Error(TN_ERROR_UNSUPPORTED, "a sequence inside an expression", where(e),
-                  "bind its parts one by one");
+      throw Error(TN_ERROR_UNSUPPORTED, "a sequence inside an expression", where(e), "bind its parts one by one");
     return e.kind() >= TN_KIND_FIRST_DYNAMIC ? normalized_foreign(e, out, depth) : renamed(e);
   }
 

@@ -214,8 +214,8 @@ class Partitioner {
   bool wanted(const Provider<TnPartitioner>& partitioner, const PatternMatch& match, const Node& f, Node& condition,
               Placement& placement) {
     std::string what = "the partitioner '" + partitioner.plugin() + "' about '" + match.pattern->name + "'";
-    const Value answer = call_provider<&TnPartitioner::decide>(partitioner, what, args_.context,
-                                                               match.pattern->name.c_str(), f.get());
+    const Value answer =
+        call_provider<&TnPartitioner::decide>(partitioner, what, args_.context, match.pattern->name.c_str(), f.get());
     auto wrong = [&](const std::string& why) {
       throw Error(TN_ERROR_PLUGIN, what + " answers wrongly: " + why, where(match.bindings.back()),
                   "this is a bug of the plugin '" + partitioner.plugin() + "'");

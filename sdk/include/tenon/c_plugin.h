@@ -19,11 +19,10 @@
 /* A service of the host; null when it has none: check it. TN_HAS says whether it has a slot that was appended later. */
 #define TENON_SERVICE(host, Type, id) ((const Type*)(host)->service((host)->self, id))
 
-#define TENON_C_PLUGIN_OF(create, destroy, capability)                                                     \
-  static const TnPlugin tenon_plugin_table = {sizeof(TnPlugin),     TN_ABI_VERSION, TN_IR_VOCABULARY,      \
-                                              TENON_PLUGIN_ID,      TENON_PLUGIN_VERSION,                  \
-                                              create,               destroy,        capability};           \
-  TN_EXPORT const TnPlugin* tenon_plugin(void);                                                            \
+#define TENON_C_PLUGIN_OF(create, destroy, capability)                                                                 \
+  static const TnPlugin tenon_plugin_table = {sizeof(TnPlugin),     TN_ABI_VERSION, TN_IR_VOCABULARY, TENON_PLUGIN_ID, \
+                                              TENON_PLUGIN_VERSION, create,         destroy,          capability};     \
+  TN_EXPORT const TnPlugin* tenon_plugin(void);                                                                        \
   TN_EXPORT const TnPlugin* tenon_plugin(void) { return &tenon_plugin_table; }
 
 typedef struct TnInstance {
@@ -70,14 +69,14 @@ static inline const TnNode* tn_node_of_kind(const TnValue* v, uint32_t kind) {
   return n && n->kind == kind ? n : NULL;
 }
 
-#define TENON_C_PLUGIN(...)                                                                    \
-  static const void* tenon_plugin_capability(void* instance, const char* id) {                 \
-    static const TnCapability capabilities[] = {__VA_ARGS__};                                  \
-    (void)instance;                                                                            \
-    for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; ++i)                  \
-      if (strcmp(capabilities[i].id, id) == 0) return capabilities[i].table;                   \
-    return NULL;                                                                               \
-  }                                                                                            \
+#define TENON_C_PLUGIN(...)                                                    \
+  static const void* tenon_plugin_capability(void* instance, const char* id) { \
+    static const TnCapability capabilities[] = {__VA_ARGS__};                  \
+    (void)instance;                                                            \
+    for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; ++i)  \
+      if (strcmp(capabilities[i].id, id) == 0) return capabilities[i].table;   \
+    return NULL;                                                               \
+  }                                                                            \
   TENON_C_PLUGIN_OF(&tn_instance_create, &free, &tenon_plugin_capability)
 
 #endif

@@ -190,9 +190,7 @@ TEST(DepthErrors, EveryWalkGetsThroughTheGreatestDepth) {
         Value read;
         std::string answer = said([&] { read = session.parse(text, "deep.py"); });
         EXPECT_TRUE(answer == "accepted\n" || answer.starts_with("error 15:")) << answer;
-        if (!read.is_none()) {
-          EXPECT_EQ(b.difference(tree, read), std::nullopt);
-        }
+        if (!read.is_none()) { EXPECT_EQ(b.difference(tree, read), std::nullopt); }
         std::printf("%s: %zu bytes of text, read back: %s\n", shape.title, text.size(),
                     read.is_none() ? "refused" : "yes");
       }

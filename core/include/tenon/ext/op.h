@@ -32,7 +32,8 @@ typedef struct TnHostOps {
   int (*infer_type)(void* self, const TnContext* context, const TnNode* call, TnValue* ret);
   int (*compute)(void* self, const TnContext* context, const TnNode* call, TnValue* ret);
   /* The result for these argument values. Fails with TN_ERROR_UNSUPPORTED for an op without `evaluate`. */
-  int (*evaluate)(void* self, const TnContext* context, const TnNode* call, const TnValue* args, int32_t n, TnValue* ret);
+  int (*evaluate)(void* self, const TnContext* context, const TnNode* call, const TnValue* args, int32_t n,
+                  TnValue* ret);
   /* The hint for an id that no manifest declares: "did you mean 'relax.nn.relu'?", or that none is near. */
   int (*suggest)(void* self, const char* id, TnValue* ret);
 } TnHostOps;

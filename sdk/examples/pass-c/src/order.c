@@ -4,8 +4,8 @@
  * attribute com.example.moved of the function to the number of expressions that it changed. */
 #include <stdlib.h>
 #include <string.h>
-#include <tenon/ext/pass.h>
 #include <tenon/c_plugin.h>
+#include <tenon/ext/pass.h>
 
 typedef struct Order { /* the instance: what the host gave to `create` */
   const TnRuntime* runtime;
@@ -140,7 +140,8 @@ static int create(const TnHost* host, void** instance, TnValue* ret) {
   self->ir = TENON_SERVICE(host, TnHostIr, TN_HOST_IR);
   if (!self->ir) {
     free(self);
-    return host->runtime->error(TN_ERROR_UNSUPPORTED, "this host offers no " TN_HOST_IR, NULL, "upgrade Tenon", NULL, ret);
+    return host->runtime->error(TN_ERROR_UNSUPPORTED, "this host offers no " TN_HOST_IR, NULL, "upgrade Tenon", NULL,
+                                ret);
   }
   *instance = self;
   return 0;

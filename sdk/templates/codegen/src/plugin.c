@@ -46,14 +46,14 @@ static int64_t compile(const TnHostIr* ir, const TnNode* f, int64_t* code) {
   return code[2] >= 0 ? n : 0;
 }
 
-static int generate(void* instance, const TnContext* context, const TnNode* module, const TnValue* options, TnValue* ret) {
+static int generate(void* instance, const TnContext* ctx, const TnNode* module, const TnValue* options, TnValue* ret) {
   const TnInstance* self = (const TnInstance*)instance;
   const TnRuntime* rt = self->runtime;
   const TnMap* functions = module->kind == TN_KIND_ir_Module ? tn_map_slot(module, 2) : NULL;
   const size_t n = functions ? functions->size : 0;
   TnValue made[36] = {{TN_NONE, 0, {0}}}; /* the payload's six keys and values, then 8 constants, then 8 exports */
   TnValue *constants = made + 12, *exports = made + 20;
-  int status = n > 0 && n <= 8 && context && options ? 0 : -1;
+  int status = n > 0 && n <= 8 && ctx && options ? 0 : -1;
   for (size_t i = 0; status == 0 && i < n; ++i) {
     int64_t code[200], words = compile(self->ir, (const TnNode*)functions->data[i].value.as.object, code);
     DLTensor t = {code, {kDLCPU, 0}, 1, {kDLInt, 64, 1}, &words, NULL, 0};
@@ -72,8 +72,8 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
   if (status == 0) status = rt->array(NULL, 0, &made[7]);
   if (status == 0) status = rt->array(constants, n, &made[9]);
   if (status == 0) status = rt->array(NULL, 0, &made[11]);
-  if (status == 0) status = rt->map(made, 6, ret);
-  else rt->error(TN_ERROR_UNSUPPORTED, "more than 8 functions of arithmetic on float32 tensors of one shape", 0, 0, 0, ret);
+  static const char why[] = "more than 8 functions of arithmetic on float32 tensors of one shape";
+  status = status == 0 ? rt->map(made, 6, ret) : rt->error(TN_ERROR_UNSUPPORTED, why, 0, 0, 0, ret);
   for (int i = 0; i < 36; ++i) tn_value_release(&made[i]);
   return status;
 }

@@ -17,7 +17,8 @@ struct Plugin : PluginInstance {
 
 static void require(bool holds, const std::string& function) {
   if (holds) return;
-  throw Error(TN_ERROR_UNSUPPORTED, "function '" + function + "' is more than arithmetic of float32 tensors of one shape", {},
+  throw Error(TN_ERROR_UNSUPPORTED,
+              "function '" + function + "' is more than arithmetic of float32 tensors of one shape", {},
               "hand over sums, differences, products and quotients");
 }
 
@@ -44,7 +45,8 @@ static std::vector<int64_t> compile(const Builder& b, const std::string& name, c
       const auto* op = call ? call->op().as<ir::Op>() : nullptr;
       const auto* row = std::find(operations, std::end(operations), op ? op->id() : "");
       require(row != std::end(operations) && code[0] + code[1] < 64, name);
-      code.insert(code.end(), {row - operations, register_of(nodes(call->args())[0]), register_of(nodes(call->args())[1])});
+      code.insert(code.end(),
+                  {row - operations, register_of(nodes(call->args())[0]), register_of(nodes(call->args())[1])});
       registers[binding->var().get()] = code[0] + code[1]++;
     }
   code[2] = register_of(body->body());

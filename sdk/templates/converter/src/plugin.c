@@ -4,13 +4,16 @@
 /* A call of a graph operator; the frontend infers its type. The slots of ir.Op are type and id, those of ir.Call type, op, args
  * (kinds.h). */
 static int call(const TnInstance* self, const char* op, const TnValue* args, size_t n, TnValue* ret) {
-  TnValue id[2] = {{TN_NONE, 0, {0}}, {TN_NONE, 0, {0}}}, slots[3] = {{TN_NONE, 0, {0}}, {TN_NONE, 0, {0}}, {TN_NONE, 0, {0}}};
+  TnValue id[2] = {{TN_NONE, 0, {0}}, {TN_NONE, 0, {0}}},
+          slots[3] = {{TN_NONE, 0, {0}}, {TN_NONE, 0, {0}}, {TN_NONE, 0, {0}}};
   TnValue* made = &id[1]; /* what was made last: on failure the error */
   int status = self->runtime->string(op, strlen(op), made);
   if (status == 0) status = self->ir->make(self->ir->self, TN_KIND_ir_Op, NULL, id, 2, made = &slots[1]);
   if (status == 0) status = self->runtime->array(args, n, made = &slots[2]);
-  if (status == 0) status = self->ir->make(self->ir->self, TN_KIND_ir_Call, NULL, slots, 3, ret);
-  else *ret = *made, tn_value_retain(ret);
+  if (status == 0)
+    status = self->ir->make(self->ir->self, TN_KIND_ir_Call, NULL, slots, 3, ret);
+  else
+    *ret = *made, tn_value_retain(ret);
   for (int i = 1; i < 3; ++i) tn_value_release(&slots[i]);
   tn_value_release(&id[1]);
   return status;

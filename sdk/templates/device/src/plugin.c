@@ -36,7 +36,8 @@ static int no_room(const TnRuntime* rt, TnValue* ret) {
 
 static int list(void* instance, TnValue* ret) {
   const TnRuntime* rt = ((TnInstance*)instance)->runtime;
-  TnValue v[6] = {{TN_C_STRING, 0, {0}}, {TN_C_STRING, 0, {0}}, {TN_C_STRING, 0, {0}}, {TN_INT, 0, {0}}}, space, spaces, device;
+  TnValue v[6] = {{TN_C_STRING, 0, {0}}, {TN_C_STRING, 0, {0}}, {TN_C_STRING, 0, {0}}, {TN_INT, 0, {0}}}, space, spaces,
+          device;
   v[0].as.s = "name", v[1].as.s = "main", v[2].as.s = "bytes", v[3].as.i = MEMORY;
   if (rt->map(v, 2, &space)) return *ret = space, -1;
   int status = rt->array(&space, 1, &spaces);
@@ -81,7 +82,8 @@ static void pump(Device* d) {
   for (int again = 1; again;) {
     again = 0;
     for (int i = 0; i < QUEUES; ++i)
-      for (Queue* q = d->queues[i]; q && q->first && (!q->first->wait || q->first->wait->value >= q->first->value); again = 1) {
+      for (Queue* q = d->queues[i]; q && q->first && (!q->first->wait || q->first->wait->value >= q->first->value);
+           again = 1) {
         Command* c = q->first;
         if (c->bytes) memmove(c->to, c->from, c->bytes);
         if (c->signal && c->signal->value < c->value) c->signal->value = c->value;
@@ -136,7 +138,8 @@ static int copy_in(void* queue, const void* host, void* memory, uint64_t offset,
 static int copy_out(void* queue, void* memory, uint64_t offset, void* host, uint64_t bytes, TnValue* ret) {
   return enqueue(queue, (Command){.to = host, .from = (char*)memory + offset, .bytes = bytes}, ret);
 }
-static int copy_within(void* queue, void* from, uint64_t from_offset, void* to, uint64_t to_offset, uint64_t bytes, TnValue* ret) {
+static int copy_within(void* queue, void* from, uint64_t from_offset, void* to, uint64_t to_offset, uint64_t bytes,
+                       TnValue* ret) {
   return enqueue(queue, (Command){.to = (char*)to + to_offset, .from = (char*)from + from_offset, .bytes = bytes}, ret);
 }
 
@@ -175,7 +178,7 @@ static int fence_wait(void* fence, uint64_t value, int64_t timeout_ns, TnValue* 
   return done(ret), late;
 }
 
-static const TnDeviceApi device_table =
-    TENON_TABLE(TnDeviceApi, list, open_device, close_device, alloc_memory, free_memory, queue_create, queue_destroy, copy_in, copy_out,
-                copy_within, fence_create, free, queue_wait, queue_signal, fence_wait, fence_signal, queue_cancel);
+static const TnDeviceApi device_table = TENON_TABLE(
+    TnDeviceApi, list, open_device, close_device, alloc_memory, free_memory, queue_create, queue_destroy, copy_in,
+    copy_out, copy_within, fence_create, free, queue_wait, queue_signal, fence_wait, fence_signal, queue_cancel);
 TENON_C_PLUGIN({TN_DEVICE_API, &device_table})

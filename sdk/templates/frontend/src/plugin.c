@@ -71,7 +71,8 @@ static int import_model(void* instance, const TnContext* context, const TnModelS
     const char* newline = memchr(p, '\n', (size_t)(end - p));
     const char* stop = newline ? newline : end;
     if (!read_line(p, stop, &head, &body, &result))
-      status = self->runtime->error(TN_ERROR_CORRUPT, "a line is neither 'input NAME EXTENT ...' nor 'NAME OPERATOR NAME ...'",
+      status = self->runtime->error(TN_ERROR_CORRUPT,
+                                    "a line is neither 'input NAME EXTENT ...' nor 'NAME OPERATOR NAME ...'",
                                     source->name, "see the plugin's documentation", NULL, ret);
     p = stop + 1;
   }

@@ -39,8 +39,8 @@ static Value read_model(const Plugin& self, const TnContext* context, const TnMo
         if (!values.contains(arg)) throw Error(TN_ERROR_CORRUPT, "there is no value '" + arg + "' above", where);
         args.push_back(values[arg]);
       }
-      Node call = b.make<ir::Call>({Value(), b.make<ir::Op>({Value(), b.string("relax." + name)}), b.array(args), b.map({}),
-                                    b.array({})});
+      Node call = b.make<ir::Call>(
+          {Value(), b.make<ir::Op>({Value(), b.string("relax." + name)}), b.array(args), b.map({}), b.array({})});
       Value type = tenon::call([&](TnValue* r) { return ops->infer_type(ops->self, context, call.get(), r); });
       last = b.make<ir::Var>({type, b.string(word)});
       bindings.push_back(b.make<relax::VarBinding>({b.with(call, ir::CallSlot::type, type), last}));
@@ -48,10 +48,10 @@ static Value read_model(const Plugin& self, const TnContext* context, const TnMo
     if (!values.emplace(word, last).second) throw Error(TN_ERROR_CORRUPT, "'" + word + "' is defined twice", where);
   }
   if (!last) throw Error(TN_ERROR_CORRUPT, "the model is empty", source.name);
-  Node body = b.make<relax::SeqExpr>(
-      {last.slot(0), b.array({Value(b.make<relax::BindingBlock>({b.array(bindings)}))}), last});
-  Node main = b.make<relax::Function>({Value(), b.array(params), b.map({{"global_symbol", b.string("main")}}),
-                                       last.slot(0), true, body});
+  Node body =
+      b.make<relax::SeqExpr>({last.slot(0), b.array({Value(b.make<relax::BindingBlock>({b.array(bindings)}))}), last});
+  Node main = b.make<relax::Function>(
+      {Value(), b.array(params), b.map({{"global_symbol", b.string("main")}}), last.slot(0), true, body});
   return b.make<ir::Module>({b.map({}), b.map({}), b.map({{"main", main}}), b.array({})});
 }
 

@@ -9,8 +9,8 @@ static int count_loop(void* count, const TnNode* node, TnValue* ret) {
 }
 
 /* Called after each pass. An error that is returned here ends the run, naming the instrument and the pass. */
-static int after_pass(void* instance, const TnContext* context, const TnValue* record, const TnNode* before, const TnNode* after,
-                      TnValue* ret) {
+static int after_pass(void* instance, const TnContext* context, const TnValue* record, const TnNode* before,
+                      const TnNode* after, TnValue* ret) {
   const TnInstance* self = (const TnInstance*)instance;
   const TnValue *changed = tn_map_find(record, "changed"), module = {TN_NODE, 0, {.p = (void*)after}};
   char text[32];

@@ -8,7 +8,8 @@ static int lower(void* instance, const TnContext* context, const TnNode* node, T
   const TnKindSchema* schema = self->ir->schema(self->ir->self, node->kind);
   (void)context;
   if (!schema || strcmp(schema->id, "@ID@.multiply_add/1") != 0)
-    return self->runtime->error(TN_ERROR_PLUGIN, "this library lowers @ID@.multiply_add/1 alone", NULL, NULL, NULL, ret);
+    return self->runtime->error(TN_ERROR_PLUGIN, "this library lowers @ID@.multiply_add/1 alone", NULL, NULL, NULL,
+                                ret);
   TnValue product;
   const TnValue factors[3] = {node->slots[0], node->slots[1], node->slots[2]};
   if (self->ir->make(self->ir->self, TN_KIND_tir_Mul, NULL, factors, 3, &product) != 0) return *ret = product, -1;

@@ -27,12 +27,12 @@ static int link_objects(void* instance, const TnContext* context, const TnValue*
   int status = 0, failure = posix_spawnp(&pid, "cc", NULL, NULL, argv, environ);
   free(argv);
   if (failure)
-    return runtime->error(TN_ERROR_NOT_FOUND, "cannot start cc, the C compiler", output, "install a C compiler", NULL, ret);
-  while (waitpid(pid, &status, 0) < 0) {
-  }
-  if (status != 0)
-    return runtime->error(TN_ERROR_PLUGIN, "cc could not link the objects", output, "it says why on standard error", NULL,
+    return runtime->error(TN_ERROR_NOT_FOUND, "cannot start cc, the C compiler", output, "install a C compiler", NULL,
                           ret);
+  while (waitpid(pid, &status, 0) < 0) {}
+  if (status != 0)
+    return runtime->error(TN_ERROR_PLUGIN, "cc could not link the objects", output, "it says why on standard error",
+                          NULL, ret);
   memset(ret, 0, sizeof *ret);
   return 0;
 }

@@ -25,8 +25,7 @@ static int link_objects(void* instance, const TnContext*, const TnValue* objects
     int status = 0;
     if (posix_spawnp(&pid, "cc", nullptr, nullptr, argv.data(), environ) != 0)
       throw Error(TN_ERROR_NOT_FOUND, "cannot start cc, the C compiler", output, "install a C compiler");
-    while (waitpid(pid, &status, 0) < 0) {
-    }
+    while (waitpid(pid, &status, 0) < 0) {}
     if (status != 0)
       throw Error(TN_ERROR_PLUGIN, "cc could not link the objects", output, "it says why on standard error");
     return {};

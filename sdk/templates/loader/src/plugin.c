@@ -21,8 +21,10 @@ static const char* const operators[] = {"relax.negative", "relax.abs", "relax.nn
 static int write_chain(const TnNode* f, char* chain) {
   const TnNode* body = f->kind == TN_KIND_relax_Function ? tn_node_of_kind(&f->slots[5], TN_KIND_relax_SeqExpr) : NULL;
   if (!body || tn_array_slot(f, 1)->size != 1) return 0;
-  const TnNode *last = tn_item(tn_array_slot(f, 1), 0), *type = tn_node_of_kind(&last->slots[0], TN_KIND_relax_TensorType);
-  const DLDataType dtype = type && type->slots[1].type_index == TN_DTYPE ? type->slots[1].as.dtype : (DLDataType){0, 0, 0};
+  const TnNode *last = tn_item(tn_array_slot(f, 1), 0),
+               *type = tn_node_of_kind(&last->slots[0], TN_KIND_relax_TensorType);
+  const DLDataType dtype =
+      type && type->slots[1].type_index == TN_DTYPE ? type->slots[1].as.dtype : (DLDataType){0, 0, 0};
   if (dtype.code != kDLFloat || dtype.bits != 32 || dtype.lanes != 1) return 0;
   const TnArray* blocks = tn_array_slot(body, 1);
   size_t n = 0;
@@ -42,7 +44,8 @@ static int write_chain(const TnNode* f, char* chain) {
   return body->slots[2].as.p == last;
 }
 
-static int generate(void* instance, const TnContext* context, const TnNode* module, const TnValue* options, TnValue* ret) {
+static int generate(void* instance, const TnContext* context, const TnNode* module, const TnValue* options,
+                    TnValue* ret) {
   const TnRuntime* rt = ((const TnInstance*)instance)->runtime;
   const TnMap* functions = module->kind == TN_KIND_ir_Module ? tn_map_slot(module, 2) : NULL;
   const size_t n = functions ? functions->size : 0;
@@ -50,7 +53,8 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
     Header header;
     Chain chains[MOST_FUNCTIONS];
   } p;
-  TnValue made[12] = {{TN_NONE, 0, {0}}}, exports[2 * MOST_FUNCTIONS] = {{TN_NONE, 0, {0}}}; /* keys and values in turn */
+  TnValue made[12] = {{TN_NONE, 0, {0}}},
+          exports[2 * MOST_FUNCTIONS] = {{TN_NONE, 0, {0}}}; /* keys and values in turn */
   TnValue steps[2] = {{TN_C_STRING, 0, {.s = "steps"}}, {TN_INT, 0, {sizeof(Chain) - 1}}};
   static const char* const keys[] = {"format", "bytes", "exports", "imports", "constants", "requirements"};
   int status = 0, right = n > 0 && n <= MOST_FUNCTIONS;
@@ -74,7 +78,8 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
   if (right && status == 0) status = rt->array(NULL, 0, &made[9]);
   if (right && status == 0) status = rt->map(steps, 1, &made[11]);
   if (!right)
-    status = rt->error(TN_ERROR_UNSUPPORTED, "this is more than chains of negative, abs and relu on a float32 tensor", 0, 0, 0, ret);
+    status = rt->error(TN_ERROR_UNSUPPORTED, "this is more than chains of negative, abs and relu on a float32 tensor",
+                       0, 0, 0, ret);
   else if (status == 0)
     status = rt->map(made, 6, ret);
   else
@@ -87,8 +92,8 @@ static int generate(void* instance, const TnContext* context, const TnNode* modu
 /* ---- The loader runs it: here in the host; on a device of yours, target->api and target->device are that one's */
 
 /* `requirements` is what the code generator wrote, `properties` what the device says of itself; none in the host. */
-static int accepts(void* instance, const char* format, const TnValue* requirements, const TnValue* properties, int32_t* answer,
-                   TnValue* ret) {
+static int accepts(void* instance, const char* format, const TnValue* requirements, const TnValue* properties,
+                   int32_t* answer, TnValue* ret) {
   const TnValue* steps = tn_map_find(requirements, "steps");
   const char* why = "";
   (void)format, (void)properties;
@@ -119,7 +124,8 @@ static int load(void* instance, const TnPayload* payload, const TnLoadTarget* ta
     right = memchr(chain, 0, sizeof(Chain)) && strspn(chain, letters) == strlen(chain);
   }
   if (!right)
-    return rt->error(TN_ERROR_CORRUPT, "the payload is not as a code generator of @ID@ writes it", 0, "compile the model again", 0, ret);
+    return rt->error(TN_ERROR_CORRUPT, "the payload is not as a code generator of @ID@ writes it", 0,
+                     "compile the model again", 0, ret);
   Module* m = (Module*)malloc(sizeof *m);
   if (!m) return rt->error(TN_ERROR_OUT_OF_MEMORY, "out of memory", NULL, NULL, NULL, ret);
   *m = (Module){rt, chains, h.functions};
@@ -142,15 +148,16 @@ static int launch(void* module, void* chain, void* queue, const TnValue* args, i
   const TnRuntime* rt = ((const Module*)module)->runtime;
   const DLTensor *x = n == 2 ? tn_tensor_argument(&args[0]) : NULL, *y = x ? tn_tensor_argument(&args[1]) : NULL;
   (void)queue;
-  int right = y && x->ndim == y->ndim && x->dtype.code == kDLFloat && x->dtype.bits == 32 && y->dtype.code == kDLFloat &&
-              y->dtype.bits == 32;
+  int right = y && x->ndim == y->ndim && x->dtype.code == kDLFloat && x->dtype.bits == 32 &&
+              y->dtype.code == kDLFloat && y->dtype.bits == 32;
   for (int32_t d = 0; right && d < x->ndim; ++d) right = x->shape[d] == y->shape[d];
   if (!right) return rt->error(TN_ERROR_ARGUMENT, "@ID@: two float32 tensors of one shape are due", 0, 0, 0, ret);
   const float* from = (const float*)tn_tensor_data(x);
   float* to = (float*)tn_tensor_data(y);
   for (int64_t i = 0, count = tn_element_count(x); i < count; ++i) {
     float v = from[i];
-    for (const char* c = (const char*)chain; *c; ++c) v = *c == 'n' ? -v : *c == 'a' ? (v > 0 ? v : 0 - v) : v > 0 ? v : 0;
+    for (const char* c = (const char*)chain; *c; ++c)
+      v = *c == 'n' ? -v : *c == 'a' ? (v > 0 ? v : 0 - v) : v > 0 ? v : 0;
     to[i] = v;
   }
   return tn_return_none(ret);

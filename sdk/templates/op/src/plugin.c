@@ -14,7 +14,8 @@ static const TnNode* argument_type(const TnNode* call) {
 
 static int refuse(void* instance, TnValue* ret) {
   return ((const TnInstance*)instance)
-      ->runtime->error(TN_ERROR_TYPE, "@ID@.swish takes one tensor of floating point", "", "convert it first", NULL, ret);
+      ->runtime->error(TN_ERROR_TYPE, "@ID@.swish takes one tensor of floating point", "", "convert it first", NULL,
+                       ret);
 }
 
 static int infer_type(void* instance, const TnContext* context, const TnNode* call, TnValue* ret) {
@@ -46,7 +47,8 @@ static int compute(void* instance, const TnContext* context, const TnNode* call,
 #define PUT(...) n += (size_t)snprintf(text + n, sizeof text - n, __VA_ARGS__)
   PUT("@T.prim_func\ndef swish(x: T.handle, y: T.handle):\n");
   for (int d = 0; d < rank; ++d) PUT("    n%d = T.int64()\n", d);
-  PUT("    X = T.match_buffer(x, (%s), \"float%d\")\n    Y = T.match_buffer(y, (%s), \"float%d\")\n", shape, bits, shape, bits);
+  PUT("    X = T.match_buffer(x, (%s), \"float%d\")\n    Y = T.match_buffer(y, (%s), \"float%d\")\n", shape, bits,
+      shape, bits);
   for (int d = 0; d < rank; ++d) PUT("%*sfor i%d in range(n%d):\n", 4 + 4 * d, "", d, d);
   PUT("%*swith T.block(\"swish\"):\n", 4 + 4 * rank, "");
   for (int d = 0; d < rank; ++d) PUT("%*sv%d = T.axis.spatial(n%d, i%d)\n", 8 + 4 * rank, "", d, d, d);

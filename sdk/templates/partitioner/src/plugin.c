@@ -2,11 +2,14 @@
 #include <tenon/c_plugin.h>
 #include <tenon/ext/draft/partitioner.h>
 
-enum { LEAST_WORK = 16 /* elements of a row that are worth a transfer */, MOST_ROWS = 64 /* that the command buffer holds */ };
+enum {
+  LEAST_WORK = 16 /* elements of a row that are worth a transfer */,
+  MOST_ROWS = 64 /* that the command buffer holds */
+};
 
 /* {take, reason, when}; `when` may be null. */
 static int answer(const TnInstance* self, int take, const char* reason, const TnValue* when, TnValue* ret) {
-  TnValue pairs[6] = {{TN_C_STRING, 0, {0}}, {TN_BOOL, 0, {0}}, {TN_C_STRING, 0, {0}},
+  TnValue pairs[6] = {{TN_C_STRING, 0, {0}}, {TN_BOOL, 0, {0}},     {TN_C_STRING, 0, {0}},
                       {TN_C_STRING, 0, {0}}, {TN_C_STRING, 0, {0}}, {TN_NONE, 0, {0}}};
   pairs[0].as.s = "take", pairs[1].as.i = take;
   pairs[2].as.s = "reason", pairs[3].as.s = reason;
@@ -17,7 +20,8 @@ static int answer(const TnInstance* self, int take, const char* reason, const Tn
 
 /* What is taken becomes a function of its own, the candidate; it is called for each match of a pattern of the manifest. The
  * slots of relax.Function are type, params, ...; of ir.Var type, name; of relax.TensorType shape, dtype, ... (kinds.h). */
-static int decide(void* instance, const TnContext* context, const char* pattern, const TnNode* candidate, TnValue* ret) {
+static int decide(void* instance, const TnContext* context, const char* pattern, const TnNode* candidate,
+                  TnValue* ret) {
   const TnInstance* self = instance;
   (void)context, (void)pattern;
   const TnArray* params = candidate->kind == TN_KIND_relax_Function ? tn_array_slot(candidate, 1) : NULL;

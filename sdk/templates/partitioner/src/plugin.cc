@@ -15,7 +15,8 @@ static Decision decide(Plugin& self, const CallArgs&, std::string_view, const re
   if (candidate.params().empty()) return Decision::decline("there is nothing to compute with");
   const Value& type = nodes(candidate.params())[0].slot(0);
   const auto* x = type.is_node() ? as_node(type).as<relax::TensorType>() : nullptr;
-  if (!x || !x->shape().is_array() || x->shape().ref<Array>().empty()) return Decision::decline("the shape is not known");
+  if (!x || !x->shape().is_array() || x->shape().ref<Array>().empty())
+    return Decision::decline("the shape is not known");
   const auto shape = nodes(x->shape().ref<Array>());
   int64_t row = 1;
   for (size_t i = 1; i < shape.size(); ++i) {
@@ -23,7 +24,8 @@ static Decision decide(Plugin& self, const CallArgs&, std::string_view, const re
     if (!extent) return Decision::decline("only the number of rows may be symbolic");
     row *= extent->value();
   }
-  if (row < least_work) return Decision::decline("rows of " + std::to_string(row) + " elements are not worth a transfer");
+  if (row < least_work)
+    return Decision::decline("rows of " + std::to_string(row) + " elements are not worth a transfer");
   const std::string full = "the command buffer holds " + std::to_string(most_rows) + " rows";
   if (const auto* rows = shape[0].as<ir::IntImm>())
     return rows->value() <= most_rows ? Decision::take() : Decision::decline(full);

@@ -16,7 +16,8 @@ typedef struct TnInstrument {
   size_t size;
   /* Before and after each pass that is not disabled; either may be null. `record` is a map {pass, number, changed, disabled,
    * milliseconds}, the last three as after the pass; `*ret` is none. Thread: one call at a time. */
-  int (*before_pass)(void* instance, const TnContext* context, const TnValue* record, const TnNode* module, TnValue* ret);
+  int (*before_pass)(void* instance, const TnContext* context, const TnValue* record, const TnNode* module,
+                     TnValue* ret);
   int (*after_pass)(void* instance, const TnContext* context, const TnValue* record, const TnNode* before,
                     const TnNode* after, TnValue* ret);
 } TnInstrument;
