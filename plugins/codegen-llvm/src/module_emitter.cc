@@ -85,7 +85,7 @@ void ModuleEmitter::collect_functions() {
     if (!prim) {
       const TnKindSchema* schema = b_.ir()->schema(b_.ir()->self, f.kind());
       throw Error(TN_ERROR_UNSUPPORTED,
-                  "codegen-llvm compiles loop functions only; '" + std::string(e.key()) + "' is a " +
+                  "only loop functions can be compiled; '" + std::string(e.key()) + "' is a " +
                       (schema ? schema->id : "node of an unknown kind"),
                   position_of(f), "lower graph functions to loop functions first");
     }

@@ -5,6 +5,7 @@
 #include <link.h>
 #include <lld/Common/Driver.h>
 #include <llvm/Support/raw_ostream.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,7 +17,6 @@
 #include <csignal>
 #include <cstring>
 #include <mutex>
-#include <thread>
 
 LLD_HAS_DRIVER(elf)
 
@@ -77,7 +77,6 @@ class Output {
       finish();
       fail();
     }
-    reader_ = std::thread([this] { copy(); });
   }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -85,6 +84,26 @@ class Output {
 
   // The name under which LLD opens the pipe.
   std::string name() const { return "/proc/self/fd/" + std::to_string(ends_[1]); }
+  int reader() const { return ends_[0]; }
+  // Here, when another process has the pipe: its end is then the end of what LLD writes.
+  void leave_to_writer() {
+    ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+  // Copies what lies in the pipe, or waits for it; false at the end. After a failure the rest is read all the same: LLD
+  // waits for it.
+  bool copy() {
+    ssize_t n = read(ends_[0], buffer_.data(), buffer_.size());
+    if (n < 0) return errno == EINTR;
+    for (ssize_t done = 0; done < n && error_ == 0;) {
+      ssize_t w = write(file_, buffer_.data() + done, static_cast<size_t>(n - done));
+      if (w >= 0)
+        done += w;
+      else if (errno != EINTR)
+        error_ = errno;
+    }
+    return n > 0;
+  }
   // After LLD has returned: throws when the file is not complete.
   void close() {
     finish();
@@ -96,26 +115,9 @@ class Output {
     throw Error(TN_ERROR_IO, std::string("cannot write the file: ") + std::strerror(error_), path_,
                 error_ == ENOSPC ? "free some space, or write elsewhere" : "");
   }
-  void copy() {
-    std::vector<char> buffer(1 << 16);
-    for (;;) {
-      ssize_t n = read(ends_[0], buffer.data(), buffer.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return;
-      // After a failure the rest is read all the same: LLD waits for it.
-      for (ssize_t done = 0; done < n && error_ == 0;) {
-        ssize_t w = write(file_, buffer.data() + done, static_cast<size_t>(n - done));
-        if (w >= 0)
-          done += w;
-        else if (errno != EINTR)
-          error_ = errno;
-      }
-    }
-  }
   void finish() {
-    if (ends_[1] >= 0) ::close(ends_[1]);
-    if (reader_.joinable()) reader_.join();
-    if (ends_[0] >= 0) ::close(ends_[0]);
+    for (int end : ends_)
+      if (end >= 0) ::close(end);
     if (file_ >= 0 && ::close(file_) != 0 && error_ == 0) error_ = errno;
     ends_[0] = ends_[1] = file_ = -1;
   }
@@ -124,32 +126,36 @@ class Output {
   int file_ = -1;
   int ends_[2] = {-1, -1};
   int error_ = 0;
-  std::thread reader_;
+  std::vector<char> buffer_ = std::vector<char>(1 << 16);
 };
 
 // ---- The process of a link
 
 constexpr size_t kMostWords = 1 << 16;  // of what LLD says
-constexpr rlim_t kMostSeconds = 600;    // of the processor's time
-constexpr char kLinked = '\x04';        // LLD has returned, and all is well
+constexpr unsigned kMostSeconds = 600;
+constexpr char kLinked = '\x04';  // LLD has returned, and all is well
 constexpr char kHasEnded[] = "LLD ended its process";
 
 // In the forked process: links, says what LLD says, and ends. Nothing of the host runs here: no handler of its signals,
 // and nothing that it does at its end.
 [[noreturn]] void link_and_end(const std::vector<const char*>& arguments, int said) {
-  for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPIPE, SIGTERM, SIGXCPU})
+  for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPIPE, SIGTERM, SIGALRM})
     std::signal(signal, SIG_DFL);
-  const rlimit no_core = {0, 0}, seconds = {kMostSeconds, kMostSeconds};
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  setrlimit(RLIMIT_CPU, &seconds);
+  alarm(kMostSeconds);
   llvm::raw_fd_ostream out(said, false, true);
   lld::Result result = lld::lldMain(arguments, out, out, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode == 0) out << kLinked;
   _exit(result.retCode == 0 ? 0 : 1);
 }
 
-// Runs LLD; "" when it has linked, and else why it has not.
-std::string run_lld(const std::vector<const char*>& arguments) {
+// Runs LLD, which writes into `file`; "" when it has linked, and else why it has not. No thread is started for this: one
+// that holds a lock while the process forks would leave it locked in the child.
+std::string run_lld(const std::vector<const char*>& arguments, Output& file) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     throw Error(TN_ERROR_IO, std::string("no pipe can be made: ") + std::strerror(errno), {}, "close some files");
@@ -157,13 +163,20 @@ std::string run_lld(const std::vector<const char*>& arguments) {
   if (child == 0) link_and_end(arguments, ends[1]);
   const int failure = errno;
   ::close(ends[1]);
+  file.leave_to_writer();
   std::string said;
   char buffer[4096];
-  while (child > 0) {
+  pollfd pipes[2] = {{ends[0], POLLIN, 0}, {file.reader(), POLLIN, 0}};  // -1 when it has come to its end
+  while (child > 0 && (pipes[0].fd >= 0 || pipes[1].fd >= 0)) {
+    if (poll(pipes, 2, -1) < 0) continue;
+    if (pipes[1].revents && !file.copy()) pipes[1].fd = -1;
+    if (!pipes[0].revents) continue;
     ssize_t n = read(ends[0], buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    if (said.size() < kMostWords || buffer[n - 1] == kLinked) said.append(buffer, static_cast<size_t>(n));
+    if (n <= 0)
+      pipes[0].fd = -1;
+    else if (said.size() < kMostWords || buffer[n - 1] == kLinked)
+      said.append(buffer, static_cast<size_t>(n));
   }
   ::close(ends[0]);
   if (child < 0)
@@ -207,7 +220,7 @@ int link(void* instance, const TnContext*, const TnValue* objects, const char* o
       if (std::string path = library_path(name); !path.empty()) words.push_back(path);
     std::vector<const char*> arguments;
     for (const std::string& w : words) arguments.push_back(w.c_str());
-    if (std::string why = run_lld(arguments); !why.empty())
+    if (std::string why = run_lld(arguments, file); !why.empty())
       throw Error(TN_ERROR_PLUGIN, "linking failed: " + why, output,
                   why.find("undefined symbol") != std::string::npos
                       ? "an undefined symbol is a bug of the code generator"

@@ -208,7 +208,7 @@ Value schedule(ScheduleCpu& self, const PassArgs& args, const Node& function) {
   options.fuse_epilogues = args.flag("fuse_epilogues");
   options.pack = args.flag("pack");
   if (options.grain < 1 || options.tile_rows < 0 || options.tile_vectors < 0)
-    throw Error(TN_ERROR_ARGUMENT, "schedule-cpu:schedule: grain is at least 1, tile_rows and tile_vectors at least 0");
+    throw Error(TN_ERROR_ARGUMENT, "grain is at least 1, tile_rows and tile_vectors at least 0");
   const Builder& b = self.builder();
   Machine machine = machine_of(args.target());
   Reader reader(b, self.ops());
