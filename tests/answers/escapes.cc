@@ -13,6 +13,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <stdexcept>
+#include <vector>
 
 namespace {
 
@@ -26,11 +27,16 @@ bool asked(const char* what) {
 
 const TnValue kNone{TN_NONE, 0, {0}};
 
-// Values that are made here are kept for good.
+// Values that are made here are never released; a leak check finds them in a list.
+TnValue kept(TnValue v) {
+  static auto& all = *new std::vector<TnValue>;
+  all.push_back(v);
+  return v;
+}
 TnValue text(const char* s) {
   TnValue v;
   rt->string(s, std::strlen(s), &v);
-  return v;
+  return kept(v);
 }
 
 // What any slot may do wrongly; false when nothing is asked for.
@@ -52,12 +58,12 @@ bool fails(TnValue* ret, int* status) {
 TnValue list(std::initializer_list<TnValue> items) {
   TnValue v;
   rt->array(items.begin(), items.size(), &v);
-  return v;
+  return kept(v);
 }
 TnValue make(const char* kind, std::initializer_list<TnValue> slots) {
   TnValue v;
   ir->make(ir->self, ir->find_kind(ir->self, kind), nullptr, slots.begin(), static_cast<int32_t>(slots.size()), &v);
-  return v;
+  return kept(v);
 }
 
 int lower(void*, const TnContext*, const TnNode* node, TnValue* ret) {
