@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     s.verify(module);
   } catch (const Error& e) {
     fuzz::refuse_internal(e);
-    fuzz::require(e.code != TN_ERROR_PARSE, "what was printed is parsed");
+    fuzz::require(e.code != TN_ERROR_PARSE, ("what was printed is parsed: " + e.where + " " + e.message).c_str());
   }
   return 0;
 }
